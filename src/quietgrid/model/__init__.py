@@ -1,0 +1,17 @@
+"""The nouns of Quietgrid, values only: standard library and NumPy, nothing of ours but `errors`."""
+
+from quietgrid.model.interval import Clock, Interval, ManualClock, SystemClock, Window
+from quietgrid.model.party import Group, MemberList, Party, PartyKind
+from quietgrid.model.pledge import Pledge
+from quietgrid.model.posting import Posting
+from quietgrid.model.question import Book, Kind, Quantity, Vector
+from quietgrid.model.readings import EXPORT, IMPORT, Readings
+from quietgrid.model.sealed import FrameHead, SealedReadings
+from quietgrid.model.signal import Signal, SignalKind
+from quietgrid.model.total import Fact, Status, Total
+
+__all__ = [
+    "EXPORT", "IMPORT", "Book", "Clock", "Fact", "FrameHead", "Group", "Interval", "Kind", "ManualClock", "MemberList",
+    "Party", "PartyKind", "Pledge", "Posting", "Quantity", "Readings", "SealedReadings", "Signal", "SignalKind",
+    "Status", "SystemClock", "Total", "Vector", "Window",
+]  # fmt: skip

@@ -1,0 +1,343 @@
+"""The messages of suite 1 (PROTOCOL A, "Messages"): msgpack arrays in field order, Ed25519 around them.
+
+Integers inside byte columns are little-endian. A signature is over ``"qg1 " ‖ name ‖ 00 ‖ body``.
+The hash of a message is SHA-256 over the same bytes, so it covers the name as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from quietgrid.errors import VerificationError
+
+M = TypeVar("M", bound="Message")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """Base of all messages; `NAME` enters every hash and signature."""
+
+    NAME: ClassVar[str] = ""
+
+    def body(self) -> bytes:
+        """The msgpack array."""
+        return _encoder.encode(self)
+
+    def hash(self) -> bytes:
+        """SHA-256 over ``"qg1 " ‖ name ‖ 00 ‖ body``, 32 bytes."""
+        return hashlib.sha256(preimage(self.NAME, self.body())).digest()
+
+
+class Signed(msgspec.Struct, array_like=True, frozen=True):
+    """An envelope: the name and body of a message, the signer's public key and its signature.
+
+    Who the signer *should* be is for the receiver to know: `crypto.public.signatures.open_signed` takes the
+    expected key; this struct alone proves nothing.
+    """
+
+    name: str
+    body: bytes
+    signer: bytes
+    signature: bytes
+
+    def hash(self) -> bytes:
+        """The hash of the message inside, 32 bytes."""
+        return hashlib.sha256(preimage(self.name, self.body)).digest()
+
+
+def preimage(name: str, body: bytes) -> bytes:
+    """The bytes that are hashed and signed."""
+    return b"qg1 " + name.encode() + b"\0" + body
+
+
+def decode(kind: type[M], body: bytes) -> M:
+    """The message in `body`, or `VerificationError` when it is not one."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise VerificationError(
+            f"not a valid {kind.NAME!r} message", where="message body", fix="send the fields in order"
+        ) from error
+
+
+class Certificate(Message, frozen=True):
+    """The maker's statement about one meter. Signed by a maker key the association recognises."""
+
+    NAME: ClassVar[str] = "certificate"
+    meter_pk: bytes
+    registers: int
+    connection_w: int
+
+
+class Adoption(Message, frozen=True):
+    """The household's statement that this meter is at its home. Signed by the household key."""
+
+    NAME: ClassVar[str] = "adoption"
+    community: bytes
+    pid: int
+    home: int
+    meter_pk: bytes
+
+
+class Enrol(Message, frozen=True):
+    """A meter joins (meter → 3 keyholders, concentrator, household). Signed by the meter.
+
+    `kcv[pair]` = HMAC-SHA256(CK_pair,d0, "qg1 kcv" ‖ pid u64)[:16], pairs in order 01, 02, 12.
+    `sealed`: HPKE blobs, index 0..2 keyholder i's two chain keys (64 bytes, pairs ascending), 3 the
+    concentrator's `k_mac` (32 bytes), 4 the household's three roots (96 bytes).
+    `certificate` and `adoption` are encoded `Signed` envelopes.
+    """
+
+    NAME: ClassVar[str] = "enrol"
+    community: bytes
+    pid: int
+    home: int
+    meter_pk: bytes
+    household_pk: bytes
+    household_kem: bytes
+    d0: int
+    registers: int
+    kcv: list[bytes]
+    sealed: list[bytes]
+    certificate: bytes
+    adoption: bytes
+    fingerprint: bytes
+
+
+class Ack(Message, frozen=True):
+    """A keyholder has checked an enrolment. A meter is active with three."""
+
+    NAME: ClassVar[str] = "ack"
+    keyholder: int
+    pid: int
+    enrol: bytes
+
+
+class Members(Message, frozen=True):
+    """The registrar's list of one epoch, columns as little-endian bytes (see `model.MemberList`).
+
+    `evidence[row]` is the hash of the meter's enrolment, which carries certificate and adoption.
+    """
+
+    NAME: ClassVar[str] = "members"
+    community: bytes
+    epoch: int
+    revision: int
+    first: int
+    end: int
+    resolution: int
+    homes: bytes
+    pids: bytes
+    leaves: bytes
+    registers: bytes
+    connection_w: bytes
+    leaf_names: list[str]
+    evidence: list[bytes]
+
+
+class Endorsement(Message, frozen=True):
+    """A keyholder accepts a member list. Two of three make it valid."""
+
+    NAME: ClassVar[str] = "endorsement"
+    keyholder: int
+    members: bytes
+
+
+class VectorField(msgspec.Struct, array_like=True, frozen=True):
+    """`model.Vector` on the wire."""
+
+    name: str
+    register: int
+    rule: str
+    tz: str
+    hours: list[int]
+    feed: str
+
+
+class BookMessage(Message, frozen=True):
+    """All vectors of one leaf and billing period, registered before it starts. Signed by the platform."""
+
+    NAME: ClassVar[str] = "book"
+    community: bytes
+    epoch: int
+    leaf: int
+    first: int
+    end: int
+    resolution: int
+    vectors: list[VectorField]
+
+
+class Prices(Message, frozen=True):
+    """Published prices of a feed, micro-money per kWh, one an interval. A slot is published once."""
+
+    NAME: ClassVar[str] = "prices"
+    community: bytes
+    feed: str
+    first: int
+    resolution: int
+    price_micro_per_kwh: list[int]
+
+
+class Close(Message, frozen=True):
+    """What arrived: slots [a, b) of one day and leaf. Signed by the platform, persisted before it is sent.
+
+    `bitmap`: `numpy.packbits` of bool [rows of the leaf in this revision, b - a], row-major.
+    `versions`: (row within the leaf, slot of the day, version) for every cell whose version is not 0.
+    """
+
+    NAME: ClassVar[str] = "close"
+    community: bytes
+    epoch: int
+    revision: int
+    leaf: int
+    day: int
+    a: int
+    b: int
+    bitmap: bytes
+    versions: list[tuple[int, int, int]]
+    signed_at: float
+
+
+class LateClose(Message, frozen=True):
+    """Late, corrected or void cells of one leaf, period and vector that now enter bills. Voted like a close.
+
+    `cells`: (row within the leaf, day, slot of the day, version). `target_first/end`: the billing period whose book
+    row they belong to.
+    """
+
+    NAME: ClassVar[str] = "late-close"
+    community: bytes
+    epoch: int
+    revision: int
+    leaf: int
+    first: int
+    end: int
+    vector: str
+    cells: list[tuple[int, int, int, int]]
+    signed_at: float
+
+
+class Vote(Message, frozen=True):
+    """A keyholder has seen this close (or late close, or batch) and will accept no other. Final."""
+
+    NAME: ClassVar[str] = "vote"
+    keyholder: int
+    subject: bytes
+
+
+class QuestionMessage(Message, frozen=True):
+    """A registered question, now to be evaluated (PROTOCOL A). Signed by the platform.
+
+    `kind`: see `model.Kind`. `node`: leaf or union name. `quantity`: of totals. `first`/`end`: window.
+    `vector`: for late and event questions. `closes`: hashes, in (leaf, first slot) order.
+    `consents`: encoded `Signed[Consent]` for event facts.
+    """
+
+    NAME: ClassVar[str] = "question"
+    community: bytes
+    epoch: int
+    kind: str
+    node: str
+    quantity: str
+    first: int
+    end: int
+    vector: str
+    closes: list[bytes]
+    consents: list[bytes]
+
+
+class Sums(Message, frozen=True):
+    """A keyholder's two component sums, little-endian uint64, one value per answered number.
+
+    `allowed`: `numpy.packbits` over the question's numbers, 1 where the gate lets it open; refused numbers hold 0.
+    `counts`: int32, distinct capable homes (totals) or cells (facts) behind each number.
+    """
+
+    NAME: ClassVar[str] = "sums"
+    keyholder: int
+    question: bytes
+    allowed: bytes
+    counts: bytes
+    components: list[bytes]
+
+
+class Opened(Message, frozen=True):
+    """The platform tells the keyholders what came out; it enters the ledger."""
+
+    NAME: ClassVar[str] = "opened"
+    question: bytes
+    answer: bytes
+    digests: list[bytes]
+    status: str
+
+
+class Receipt(Message, frozen=True):
+    """The concentrator's signed word, after commit, for one batch of frames.
+
+    `root`: RFC 6962 root over the SHA-256 of the frames in batch order.
+    """
+
+    NAME: ClassVar[str] = "receipt"
+    community: bytes
+    root: bytes
+    size: int
+    accepted_at: float
+
+
+class DayRecord(Message, frozen=True):
+    """The meter's signed word on one day, issued after the late window (7 days).
+
+    `root`: RFC 6962 root over the day's frames that have receipts. `cells`: packed bits, slots of the day.
+    `commitments`: (vector name, 33-byte Pedersen commitment of the vector's sum on exactly those cells).
+    `kcv[pair]`: HMAC-SHA256(DK_pair,d, "qg1 kcv" ‖ pid u64)[:16].
+    """
+
+    NAME: ClassVar[str] = "day"
+    community: bytes
+    pid: int
+    day: int
+    root: bytes
+    cells: bytes
+    commitments: list[tuple[str, bytes]]
+    kcv: list[bytes]
+
+
+class Consent(Message, frozen=True):
+    """The household allows one number or one day to be opened to a recipient. Signed by the household.
+
+    `subject`: vector id of an event, or ``day:N``.
+    """
+
+    NAME: ClassVar[str] = "consent"
+    community: bytes
+    home: int
+    subject: str
+    purpose: str
+    recipient: str
+    expires: float
+
+
+class Omission(Message, frozen=True):
+    """A household shows that delivered cells were omitted from closes (signed by the household).
+
+    Each proof is (encoded `Signed[Receipt]`, index, size, path, frame bytes).
+    """
+
+    NAME: ClassVar[str] = "omission"
+    community: bytes
+    home: int
+    pid: int
+    proofs: list[tuple[bytes, int, list[bytes], bytes]]
+
+
+class Clearance(Message, frozen=True):
+    """The auditor clears a stopped leaf."""
+
+    NAME: ClassVar[str] = "clearance"
+    community: bytes
+    leaf: int
+    reason: str
