@@ -1,0 +1,225 @@
+"""Plans: which cells a question adds up, with which weights, and which of its numbers may open.
+
+A question is a pure function of closes, member list and book (PROTOCOL A). This module *is* that function.
+Platform and keyholders each compute it for themselves; were they to differ, the masks would not cancel.
+
+Source: PROTOCOL A, "The gate": floor, one partition, bills. Cost: O(cells).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.errors import GateRefusal
+from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Quantity
+from quietgrid.model.readings import EXPORT, IMPORT
+
+Bits = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Cell = TypeVar("Cell", bound=np.generic)
+
+SIGNS: dict[Quantity, dict[int, int]] = {
+    Quantity.IMPORT: {IMPORT: 1},
+    Quantity.EXPORT: {EXPORT: 1},
+    Quantity.NET: {IMPORT: 1, EXPORT: -1},
+}
+"""Weight of each register in a total."""
+
+
+def capable(members: MemberList, rows: Ints, register: int) -> Bits:
+    """bool [n]: which rows are certified capable of a register."""
+    return (members.registers[rows] >> register & 1).astype(np.bool_)
+
+
+def partition(members: MemberList, rules: GateRules) -> dict[str, tuple[tuple[int, ...], tuple[Quantity, ...]]]:
+    """The one partition for slot totals: node name -> (leaves, quantities that may be asked of it).
+
+    A leaf whose exporters are at least k answers import and export; one without exporters answers import; one with
+    a few answers *net* only, and its export joins a union of all such leaves (``union``) if they reach k together.
+
+    Args:
+        members: The epoch's list. rules: for k.
+
+    Returns: Nodes in leaf order, then ``union`` if there is one. Leaves under k homes are left out.
+    """
+    nodes: dict[str, tuple[tuple[int, ...], tuple[Quantity, ...]]] = {}
+    few: list[int] = []
+    exporters: set[int] = set()
+    for leaf, name in enumerate(members.leaf_names):
+        rows = members.rows(leaf)
+        if len(np.unique(members.homes[rows])) < rules.k and rules.on("floor"):
+            continue
+        export_homes = set(members.homes[rows[capable(members, rows, EXPORT)]].tolist())
+        if not export_homes:
+            nodes[name] = ((leaf,), (Quantity.IMPORT,))
+        elif len(export_homes) >= rules.k or not rules.on("capability"):
+            nodes[name] = ((leaf,), (Quantity.IMPORT, Quantity.EXPORT))
+        else:
+            nodes[name] = ((leaf,), (Quantity.NET,))
+            few.append(leaf)
+            exporters |= export_homes
+    if len(few) > 1 and len(exporters) >= rules.k:
+        nodes["union"] = (tuple(few), (Quantity.EXPORT,))
+    return nodes
+
+
+@dataclass(frozen=True)
+class TotalsPlan:
+    """What a `totals` question adds up.
+
+    Args:
+        day, a, b: Slots of the UTC day.
+        rows: int64 [n], member-list rows.
+        include: Per register bool [n, t]: the cells that are added.
+        signs: Weight of each register.
+        version: int16 [n, t].
+        homes: int32 [t], distinct capable homes behind each number.
+        allowed: bool [t], which numbers may open.
+    """
+
+    day: int
+    a: int
+    b: int
+    rows: Ints
+    include: dict[int, Bits]
+    signs: dict[int, int]
+    version: NDArray[np.int16]
+    homes: NDArray[np.int32]
+    allowed: Bits
+
+
+def by_home(homes: NDArray[np.uint64], cells: NDArray[Cell]) -> NDArray[Cell]:
+    """Cells [n, t] of several meters of one home merged (any / max): [distinct homes, t], homes ascending."""
+    order = np.argsort(homes, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(homes[order]) != 0]) if len(order) else np.zeros(0, np.int64)
+    if len(starts) == len(order):
+        return cells[order]
+    merged: NDArray[Cell] = np.maximum.reduceat(cells[order], starts, axis=0)
+    return merged
+
+
+def totals_plan(
+    members: MemberList, node: str, quantity: Quantity, closes: Sequence[Closed], rules: GateRules
+) -> TotalsPlan:
+    """The plan of one totals question over one day piece.
+
+    Args:
+        members: The epoch's list (of the revision the closes name).
+        node: Name of a node of `partition`. quantity: one that the node answers.
+        closes: One per leaf of the node, in leaf order, the same day and slots.
+        rules: The gate's numbers.
+
+    Raises:
+        GateRefusal: ``partition`` if node, quantity or closes are not what the partition says.
+    """
+    nodes = partition(members, rules)
+    leaves, quantities = nodes.get(node, ((), ()))
+    if not leaves or (quantity not in quantities and rules.on("partition")):
+        raise GateRefusal(
+            "partition",
+            f"{node!r} does not answer {quantity.value} totals",
+            where="totals question",
+            fix="ask one of: " + ", ".join(f"{n} ({'/'.join(q.value for q in qs)})" for n, (_, qs) in nodes.items()),
+        )
+    if tuple(c.leaf for c in closes) != leaves or len({(c.day, c.a, c.b) for c in closes}) != 1:
+        raise GateRefusal("partition", "the closes are not those of the node", where=node, fix="one close per leaf")
+    rows = np.concatenate([members.rows(c.leaf)[: len(c.present)] for c in closes])
+    present = np.concatenate([c.present for c in closes])
+    version = np.concatenate([c.version for c in closes])
+    signs = SIGNS[quantity]
+    include = {r: present & capable(members, rows, r)[:, None] for r in signs}
+    counted = include[IMPORT] if IMPORT in include else include[EXPORT]
+    homes = members.homes[rows]
+    arrived = by_home(homes, counted)
+    count = arrived.sum(axis=0).astype(np.int32)
+    allowed = np.ones(present.shape[1], np.bool_)
+    if rules.on("floor"):
+        allowed &= count >= rules.k
+    if rules.on("share"):
+        power = by_home(homes, counted * members.connection_w[rows][:, None])
+        allowed &= power.max(axis=0, initial=0) * 100 <= power.sum(axis=0) * rules.max_share_percent
+    first = closes[0]
+    return TotalsPlan(first.day, first.a, first.b, rows, include, signs, version, count, allowed)
+
+
+@dataclass(frozen=True)
+class BillsPlan:
+    """What a `bills` batch adds up: every home of a leaf × every vector of its book.
+
+    Args:
+        rows: int64 [n], member-list rows of the leaf. homes: uint64 [h], distinct, ascending.
+        home_of_row: int64 [n], index into `homes`.
+        registers: Register of each vector. weights: int64 [F, T] over the period.
+        pieces: (offset into the period, close) in order.
+        counts: int32 [h, F], cells behind each number. missing: int32 [h, F], cells of the vector not delivered.
+    """
+
+    rows: Ints
+    homes: NDArray[np.uint64]
+    home_of_row: Ints
+    registers: tuple[int, ...]
+    weights: Ints
+    pieces: tuple[tuple[int, Closed], ...]
+    counts: NDArray[np.int32]
+    missing: NDArray[np.int32]
+
+
+def covering(closes: Sequence[Closed], leaf: int, window: Window) -> tuple[tuple[int, Closed], ...]:
+    """The closes as pieces that cover `window` of `leaf` without gap or overlap, or `GateRefusal`."""
+    per_day = slots_per_day(window.resolution)
+    at = window.first
+    pieces = []
+    for close in closes:
+        if close.leaf != leaf or close.day * per_day + close.a != at:
+            raise GateRefusal(
+                "batch",
+                "the closes do not cover the period without gap",
+                where=f"leaf {leaf}",
+                fix="close every slot of the period first, then ask with all closes in order",
+            )
+        pieces.append((at - window.first, close))
+        at = close.day * per_day + close.b
+    if at != window.end:
+        raise GateRefusal("batch", "the period is not fully closed", where=f"leaf {leaf}", fix="close all of it first")
+    return tuple(pieces)
+
+
+def bills_plan(
+    members: MemberList, leaf: int, window: Window, closes: Sequence[Closed], registers: Sequence[int], weights: Ints
+) -> BillsPlan:
+    """The plan of one leaf's batch of bills.
+
+    Args:
+        members: The epoch's list. leaf: leaf number. window: the billing period (T slots).
+        closes: All closes of the leaf in the period, in order.
+        registers: Register of each of the F vectors. weights: int64 [F, T].
+
+    Raises:
+        GateRefusal: ``batch`` if the closes do not cover the period exactly.
+    """
+    pieces = covering(closes, leaf, window)
+    rows = members.rows(leaf)
+    homes, home_of_row = np.unique(members.homes[rows], return_inverse=True)
+    counts = np.zeros((len(homes), len(registers)), np.int32)
+    missing = np.zeros_like(counts)
+    used = weights != 0
+    per_vector = used.sum(axis=1)
+    for offset, close in pieces:
+        width = close.b - close.a
+        padded = np.zeros((len(rows), width), np.bool_)
+        padded[: len(close.present)] = close.present
+        arrived = by_home(members.homes[rows], padded)
+        counts += arrived.astype(np.int32) @ used[:, offset : offset + width].T.astype(np.int32)
+    for column, register in enumerate(registers):
+        able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
+        counts[~able, column] = 0
+        missing[able, column] = per_vector[column] - counts[able, column]
+    return BillsPlan(rows, homes, home_of_row, tuple(registers), weights, pieces, counts, missing)
