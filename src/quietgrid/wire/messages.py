@@ -341,3 +341,57 @@ class Clearance(Message, frozen=True):
     community: bytes
     leaf: int
     reason: str
+
+
+class CommunityCard(Message, frozen=True):
+    """Who is who in one community. Public; its fingerprint is entered at every meter out of band.
+
+    Each `keyholder_pks[i]` is an Ed25519 key, `keyholder_kems[i]` a tagged HPKE key.
+    """
+
+    NAME: ClassVar[str] = "community"
+    community: bytes
+    name: str
+    tz: str
+    resolution: int
+    currency: str
+    keyholder_pks: list[bytes]
+    keyholder_kems: list[bytes]
+    registrar_pk: bytes
+    platform_pk: bytes
+    concentrator_pk: bytes
+    concentrator_kem: bytes
+    auditor_pk: bytes
+    maker_pks: list[bytes]
+
+    def fingerprint(self) -> bytes:
+        """SHA-256 over the keyholders' keys (signing ‖ HPKE, in order) and the registrar's: what a meter pins."""
+        parts = [pk + kem for pk, kem in zip(self.keyholder_pks, self.keyholder_kems, strict=True)]
+        return hashlib.sha256(b"".join(parts) + self.registrar_pk).digest()
+
+
+class EventMessage(Message, frozen=True):
+    """An event whose per-home numbers may be asked of consenting homes. Registered before it is asked.
+
+    `slots`: absolute slots with their integer weight. `holders`: homes that consented, ascending.
+    """
+
+    NAME: ClassVar[str] = "event"
+    community: bytes
+    event: str
+    epoch: int
+    leaf: int
+    register: int
+    resolution: int
+    slots: list[tuple[int, int]]
+    holders: list[int]
+
+
+class Refusal(msgspec.Struct, array_like=True, frozen=True, tag=True):
+    """Why one item of a batch was not done; the others were."""
+
+    status: int
+    rule: str
+    what: str
+    where: str
+    fix: str
