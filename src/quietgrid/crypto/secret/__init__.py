@@ -1,0 +1,1 @@
+"""What can open something: masks, keys, roots. Imported by `meter`, `household` and `keyholder` only."""

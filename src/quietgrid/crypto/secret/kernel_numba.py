@@ -17,9 +17,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types  # type: ignore[import-untyped]
-from numba.core import cgutils  # type: ignore[import-untyped]
-from numba.extending import intrinsic  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,9 +38,9 @@ def _jit(function: F) -> F:
     return cast(F, njit(cache=True, nogil=True)(function))
 
 
-def _intrinsic(function: F) -> F:
-    """`numba.extending.intrinsic` with a type."""
-    return cast(F, intrinsic(function))
+def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`numba.extending.intrinsic` with a type; calls leave the typing context out."""
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 def _splat(builder: Any, scalar: Any) -> Any:
@@ -100,7 +99,9 @@ def _transpose(builder: Any, x: list[Any]) -> list[Any]:
 
 
 @_intrinsic
-def _block16(typing_context: Any, key: Any, counter: Any, nonce: Any, out: Any, row: Any, column: Any) -> Any:
+def _block16(  # noqa: PLR0913  (the typing context is none of the caller's)
+    typing_context: Any, key: Any, counter: Any, nonce: Any, out: Any, row: Any, column: Any
+) -> Any:
     """Write one ChaCha20 block of sixteen keys: 64 bytes each to ``out[row + lane, column : column + 8]``.
 
     `key` uint32 [8, 16], `nonce` uint32 [3], `out` uint64 [>= row + 16, >= column + 8], C order.
@@ -124,7 +125,7 @@ def _block16(typing_context: Any, key: Any, counter: Any, nonce: Any, out: Any, 
         x = list(start)
         _rounds(builder, x)
         x = [builder.add(a, b) for a, b in zip(x, start, strict=True)]
-        width = cgutils.unpack_tuple(builder, arrays[2].shape, 2)[1]
+        width = builder.extract_value(arrays[2].shape, 1)
         for lane, vector in enumerate(_transpose(builder, x)):
             line = builder.add(args[4], ir.Constant(args[4].type, lane))
             address = builder.gep(out_data, [builder.add(builder.mul(line, width), args[5])])
@@ -148,7 +149,7 @@ def _lane_keys(keys: NDArray[np.uint32], row: int, lanes: NDArray[np.uint32]) ->
 def add_masks(
     out: NDArray[np.uint64], keys: NDArray[np.uint32], nonce: NDArray[np.uint32], first: int, negative: bool
 ) -> None:
-    """Add (or subtract) to `out` [n, t] the masks of slots ``first .. first + t - 1`` under each of `keys` [p, n, 8]."""
+    """Add to `out` [n, t] (or subtract) the masks of slots ``first .. first + t - 1`` under all of `keys` [p, n, 8]."""
     pairs, n, t = keys.shape[0], out.shape[0], out.shape[1]
     start, stop = first // 8, (first + t + 7) // 8
     shift = first - 8 * start

@@ -71,7 +71,7 @@ def _masks(keys: NDArray[np.uint32], nonce: NDArray[np.uint32], first: int, coun
 def add_masks(
     out: NDArray[np.uint64], keys: NDArray[np.uint32], nonce: NDArray[np.uint32], first: int, negative: bool
 ) -> None:
-    """Add (or subtract) to `out` [n, t] the masks of slots ``first .. first + t - 1`` under each of `keys` [p, n, 8]."""
+    """Add to `out` [n, t] (or subtract) the masks of slots ``first .. first + t - 1`` under all of `keys` [p, n, 8]."""
     for pair in keys:
         masks = _masks(pair, nonce, first, out.shape[1])
         if negative:

@@ -85,7 +85,7 @@ def _check_span(first: int, count: int) -> None:
         raise InputError("slots are counted from 0", where="masks", fix="use first >= 0 and count >= 0")
 
 
-def masks(
+def masks(  # noqa: PLR0913  (the nonce is five numbers)
     keys: NDArray[np.uint8] | NDArray[np.uint32],
     register: int,
     version: int,
@@ -125,7 +125,7 @@ def masks(
     return out
 
 
-def add_masks(
+def add_masks(  # noqa: PLR0913  (the nonce is five numbers)
     out: NDArray[np.uint64],
     keys: NDArray[np.uint8] | NDArray[np.uint32],
     register: int,
@@ -165,7 +165,7 @@ def _present(words: NDArray[np.uint32], presence: NDArray[np.bool_]) -> NDArray[
     return np.ascontiguousarray(presence)
 
 
-def masked_sums(
+def masked_sums(  # noqa: PLR0913  (the nonce is five numbers)
     keys: NDArray[np.uint8] | NDArray[np.uint32],
     register: int,
     version: int,
@@ -196,7 +196,7 @@ def masked_sums(
     return out
 
 
-def weighted_sums(
+def weighted_sums(  # noqa: PLR0913  (the nonce is five numbers)
     keys: NDArray[np.uint8] | NDArray[np.uint32],
     register: int,
     version: int,
