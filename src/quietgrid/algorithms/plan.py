@@ -158,6 +158,7 @@ class BillsPlan:
         rows: int64 [n], member-list rows of the leaf. homes: uint64 [h], distinct, ascending.
         home_of_row: int64 [n], index into `homes`.
         registers: Register of each vector. weights: int64 [F, T] over the period.
+        able: Per register bool [n]: rows certified capable of it (others have no such cells).
         pieces: (offset into the period, close) in order.
         counts: int32 [h, F], cells behind each number. missing: int32 [h, F], cells of the vector not delivered.
     """
@@ -167,6 +168,7 @@ class BillsPlan:
     home_of_row: Ints
     registers: tuple[int, ...]
     weights: Ints
+    able: dict[int, Bits]
     pieces: tuple[tuple[int, Closed], ...]
     counts: NDArray[np.int32]
     missing: NDArray[np.int32]
@@ -222,4 +224,5 @@ def bills_plan(
         able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
         counts[~able, column] = 0
         missing[able, column] = per_vector[column] - counts[able, column]
-    return BillsPlan(rows, homes, home_of_row, tuple(registers), weights, pieces, counts, missing)
+    able_rows = {register: capable(members, rows, register) for register in set(registers)}
+    return BillsPlan(rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, counts, missing)
