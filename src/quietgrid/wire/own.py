@@ -1,0 +1,113 @@
+"""Messages between a household (or its meter) and the others: requests, own series, shared days, erasure.
+
+The same form as `wire.messages`: msgpack arrays in field order, signed over ``"qg1 " ‖ name ‖ 00 ‖ body``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from quietgrid.crypto.public.envelope import Message
+
+
+class Standing(Message, frozen=True):
+    """The concentrator's signed word on how far it has each meter's frames; asked for when a meter starts.
+
+    `nonce` is the asker's, so that an old answer cannot be replayed. `seqs`: u64 little-endian, the highest `seq`
+    accepted of each pid, 0 for none. A meter whose own `seq` is lower was restored from an old copy (PROTOCOL C, K10).
+    """
+
+    NAME: ClassVar[str] = "standing"
+    community: bytes
+    nonce: bytes
+    pids: bytes
+    seqs: bytes
+    at: float
+
+
+class Request(Message, frozen=True):
+    """One HTTP request of a household, signed by its key (`wire.request_auth`).
+
+    `target`: path and query as sent. `body`: SHA-256 of the request body. `nonce`: 16 random bytes, used once.
+    """
+
+    NAME: ClassVar[str] = "request"
+    community: bytes
+    home: int
+    method: str
+    target: str
+    body: bytes
+    at: float
+    nonce: bytes
+
+
+class Erase(Message, frozen=True):
+    """The household wants everything that could open its past gone: keys, salts, ledger bodies. Signed by it."""
+
+    NAME: ClassVar[str] = "erase"
+    community: bytes
+    home: int
+    reason: str
+    at: float
+
+
+class Withdrawal(Message, frozen=True):
+    """The household takes a consent back (signed by it). What was already opened stays opened.
+
+    `consent`: hash of the `Consent` message.
+    """
+
+    NAME: ClassVar[str] = "withdrawal"
+    community: bytes
+    home: int
+    consent: bytes
+    at: float
+
+
+class SealedSeries(Message, frozen=True):
+    """A home's own ciphertexts of one meter and register, as the platform hands them to their household only.
+
+    Columns over slots [first, end): `present` and `closed` packed bits (arrived; counted by a close), `version` u8,
+    `ciphertext` u64 little-endian (0 where absent).
+    """
+
+    NAME: ClassVar[str] = "sealed-series"
+    community: bytes
+    pid: int
+    register: int
+    first: int
+    end: int
+    resolution: int
+    present: bytes
+    closed: bytes
+    version: bytes
+    ciphertext: bytes
+
+
+class DayKeys(Message, frozen=True):
+    """Day keys of chosen days of one meter; only ever travels HPKE-sealed to a consented recipient.
+
+    `keys[i]`: the three day keys of `days[i]`, pairs 01, 02, 12, 96 bytes.
+    """
+
+    NAME: ClassVar[str] = "day-keys"
+    community: bytes
+    pid: int
+    days: list[int]
+    keys: list[bytes]
+
+
+class Share(Message, frozen=True):
+    """Chosen days for a third party: consents, the ciphertexts of those days, and the sealed `DayKeys` per meter.
+
+    `consents`: encoded `Signed[Consent]`, one a day. `series`: encoded `SealedSeries`. `keys`: (pid, HPKE blob).
+    Signed by the household.
+    """
+
+    NAME: ClassVar[str] = "share"
+    community: bytes
+    home: int
+    recipient: str
+    consents: list[bytes]
+    series: list[bytes]
+    keys: list[tuple[int, bytes]]
