@@ -1,4 +1,4 @@
-"""What a keyholder can be asked: by the platform, by a peer, by a household. HTTP and in-process alike."""
+"""What a keyholder can be asked: by the platform and by a peer. HTTP and in-process alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quietgrid.errors import (
     UnavailableError,
     VerificationError,
 )
-from quietgrid.wire.messages import Refusal, Signed
+from quietgrid.wire.messages import Refusal, Signed, VoteLog
 
 Outcome = Signed | Refusal
 """One item of a batch: done, with the signed result, or refused, with the reason."""
@@ -24,19 +24,26 @@ Outcome = Signed | Refusal
 class PeerLink(Protocol):
     """One keyholder as another sees it, over their own link (never through the platform)."""
 
-    index: int
+    @property
+    def index(self) -> int:
+        """Its number, 0..2."""
 
-    def votes(self, subjects: Sequence[bytes]) -> list[Signed | None]:
-        """The peer's signed votes for these subjects, None where it has not voted. Raises `UnavailableError`."""
+    def votes(self, subjects: Sequence[bytes], head: Signed) -> list[Signed | None]:
+        """The peer's signed votes for these subjects, None where it has not voted.
 
-    def log_after(self, seq: int, asker: int, head: bytes) -> tuple[list[bytes], int, bytes]:
-        """The peer's log after entry `seq`: (entries, last seq of *our* ledger it has seen, that entry's hash)."""
+        `head` is the asker's signed `Head`; the peer keeps it. Raises `UnavailableError` when it cannot be reached.
+        """
+
+    def log_after(self, seq: int, head: Signed) -> VoteLog:
+        """What the peer voted on after its ledger entry `seq`, and the newest head of the asker it knows."""
 
 
 class KeyholderLink(Protocol):
     """One keyholder as the platform sees it."""
 
-    index: int
+    @property
+    def index(self) -> int:
+        """Its number, 0..2."""
 
     def enrol(self, enrolments: Sequence[Signed]) -> list[Outcome]:
         """Check enrolments and take their keys; signed acks."""
@@ -45,10 +52,10 @@ class KeyholderLink(Protocol):
         """Check the registrar's list; a signed endorsement."""
 
     def register(self, signed: Sequence[Signed]) -> list[Refusal | None]:
-        """Take books, prices, events, endorsements of peers."""
+        """Take books, prices, events, consents, endorsements of peers, omissions, clearances, erasures."""
 
-    def closes(self, closes: Sequence[Signed]) -> list[Outcome]:
-        """Vote on closes and late closes; signed votes."""
+    def votes_on(self, subjects: Sequence[Signed]) -> list[Outcome]:
+        """Vote on closes, late closes and batches; signed votes."""
 
     def questions(self, questions: Sequence[Signed]) -> list[Outcome]:
         """Component sums, where the gate lets a question open."""

@@ -350,3 +350,53 @@ class Refusal(msgspec.Struct, array_like=True, frozen=True, tag=True):
     what: str
     where: str
     fix: str
+
+
+class Head(Message, frozen=True):
+    """A keyholder's newest ledger entry, told to its peers with every exchange (signed)."""
+
+    NAME: ClassVar[str] = "head"
+    keyholder: int
+    seq: int
+    hash: bytes
+
+
+class LedgerNote(Message, frozen=True):
+    """The body of a privacy-ledger entry, in the words of the protocol; `household` puts it in plain words.
+
+    `kind`: close, totals, bills, late, event (about a node), bill, fact, refused (about a home), restored.
+    `node`: leaf or union. `first`/`end`: absolute slots. `quantity`: of totals. `vectors`: of facts.
+    `values`: opened numbers of a home's facts. `counts`: cells behind them. `rule`: the rule that allowed or refused.
+    `subject`: hash of the close or question.
+    """
+
+    NAME: ClassVar[str] = "ledger-note"
+    kind: str
+    node: str
+    first: int
+    end: int
+    resolution: int
+    quantity: str
+    vectors: list[str]
+    values: list[int]
+    counts: list[int]
+    asked_by: str
+    why: str
+    rule: str
+    subject: bytes
+    closes: list[bytes]
+    at: float
+
+
+class VoteLog(Message, frozen=True):
+    """What a keyholder voted on after entry `after` of its ledger, in order, as the signed subjects themselves.
+
+    `last`: its ledger's newest entry. `seen_seq`/`seen_hash`: the newest head of the asker it has been told of.
+    """
+
+    NAME: ClassVar[str] = "vote-log"
+    keyholder: int
+    subjects: list[Signed]
+    last: int
+    seen_seq: int
+    seen_hash: bytes
