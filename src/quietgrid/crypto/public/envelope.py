@@ -64,3 +64,16 @@ def decode(kind: type[M], body: bytes) -> M:
         raise VerificationError(
             f"not a valid {kind.NAME!r} message", where="message body", fix="send the fields in order"
         ) from error
+
+
+def pack_signed(signed: Signed) -> bytes:
+    """An envelope as bytes, for storing and for putting one message inside another."""
+    return _encoder.encode(signed)
+
+
+def unpack_signed(data: bytes) -> Signed:
+    """The envelope in `data`, or `VerificationError` when it is not one."""
+    try:
+        return msgspec.msgpack.decode(data, type=Signed)
+    except msgspec.MsgspecError as error:
+        raise VerificationError("not a signed message", where="envelope", fix="send name, body, signer, signature") from error
