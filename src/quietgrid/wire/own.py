@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from quietgrid.crypto.public.envelope import Message
 
 
@@ -111,3 +113,41 @@ class Share(Message, frozen=True):
     consents: list[bytes]
     series: list[bytes]
     keys: list[tuple[int, bytes]]
+
+
+class LedgerItem(msgspec.Struct, array_like=True, frozen=True):
+    """One entry of a keyholder's privacy ledger as a household may see it.
+
+    `digest` is SHA-256(salt ‖ body), given for every entry so that the chain can be followed; `home`, `salt` and
+    `body` only where the entry is about nobody (home None, body plain) or about the asking home (body encrypted).
+    """
+
+    seq: int
+    hash: bytes
+    digest: bytes
+    home: int | None
+    kind: str
+    salt: bytes
+    body: bytes
+
+
+class LedgerPage(Message, frozen=True):
+    """Entries after `after` of one keyholder's ledger, for one household. Signed by the keyholder."""
+
+    NAME: ClassVar[str] = "ledger-page"
+    keyholder: int
+    home: int
+    after: int
+    items: list[LedgerItem]
+
+
+def commitment_name(first: int, vector: str) -> str:
+    """The name of a vector's commitment in a day record: a day can belong to two periods, so the period is in it.
+
+    Args:
+        first: First absolute slot of the billing period (of its book). vector: name of the book's vector.
+
+    >>> commitment_name(1_900_000, "night")
+    '1900000/night'
+    """
+    return f"{first}/{vector}"
