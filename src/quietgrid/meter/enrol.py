@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed
 from quietgrid.crypto.public.sealing import seal, seal_info
 from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF, chain_keys, kcv, new_roots
 from quietgrid.errors import InputError, VerificationError
-from quietgrid.wire.messages import Adoption, Certificate, CommunityCard, Enrol, Signed, decode
+from quietgrid.wire.messages import Adoption, Certificate, CommunityCard, Enrol
 
 READER_NAMES = ("keyholder 0", "keyholder 1", "keyholder 2", "concentrator", "household")
 """Recipients of `Enrol.sealed`, in order, as they stand in the HPKE info."""
@@ -144,7 +144,7 @@ def _message(
         site.registers,
         [kcv(chain[pair].tobytes(), site.pid) for pair in range(3)],
         sealed,
-        msgspec.msgpack.encode(site.certificate),
-        msgspec.msgpack.encode(site.adoption),
+        pack_signed(site.certificate),
+        pack_signed(site.adoption),
         card.fingerprint(),
     )

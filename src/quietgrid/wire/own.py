@@ -30,7 +30,7 @@ class Standing(Message, frozen=True):
 class Request(Message, frozen=True):
     """One HTTP request of a household, signed by its key (`wire.request_auth`).
 
-    `target`: path and query as sent. `body`: SHA-256 of the request body. `nonce`: 16 random bytes, used once.
+    `target`: path and query as sent. `digest`: SHA-256 of the request body. `nonce`: 16 random bytes, used once.
     """
 
     NAME: ClassVar[str] = "request"
@@ -38,7 +38,7 @@ class Request(Message, frozen=True):
     home: int
     method: str
     target: str
-    body: bytes
+    digest: bytes
     at: float
     nonce: bytes
 

@@ -7,18 +7,15 @@ Does not give: secrecy of the request (that is TLS between machines; on one mach
 
 from __future__ import annotations
 
-import binascii
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 
-import msgspec
-
+from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.errors import VerificationError
-from quietgrid.wire.messages import Signed, decode
 from quietgrid.wire.own import Request
 
 SCHEME = "QG1 "
@@ -60,7 +57,7 @@ def authorization(identity: Identity, community: bytes, home: int, request: tupl
     """
     method, target, body = request
     message = Request(community, home, method, target, sha256(body).digest(), now, secrets.token_bytes(16))
-    return SCHEME + b64encode(msgspec.msgpack.encode(identity.sign(message))).decode()
+    return SCHEME + b64encode(pack_signed(identity.sign(message))).decode()
 
 
 def verify_authorization(
@@ -86,14 +83,14 @@ def verify_authorization(
     if not header.startswith(SCHEME) or len(header) > MAX_HEADER:
         raise wrong
     try:
-        signed = msgspec.msgpack.decode(b64decode(header[len(SCHEME) :], validate=True), type=Signed)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        signed = unpack_signed(b64decode(header[len(SCHEME) :], validate=True))
+    except ValueError as error:
         raise wrong from error
     message = open_signed(signed, Request, key_of(decode(Request, signed.body).home))
     method, target, body = request
     if (message.method, message.target) != (method, target) or len(message.nonce) != 16:
         raise wrong
-    if not compare_digest(message.body, sha256(body).digest()):
+    if not compare_digest(message.digest, sha256(body).digest()):
         raise wrong
     if not abs(now - message.at) <= MAX_AGE_S:
         raise VerificationError(
