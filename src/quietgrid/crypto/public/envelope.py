@@ -76,4 +76,6 @@ def unpack_signed(data: bytes) -> Signed:
     try:
         return msgspec.msgpack.decode(data, type=Signed)
     except msgspec.MsgspecError as error:
-        raise VerificationError("not a signed message", where="envelope", fix="send name, body, signer, signature") from error
+        raise VerificationError(
+            "not a signed message", where="envelope", fix="send name, body, signer, signature"
+        ) from error
