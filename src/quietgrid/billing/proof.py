@@ -7,7 +7,7 @@ What it does not: that the meter measured honestly; anything finer than the bill
 measurement); the real-time line (the household recomputes it, `bills.price`).
 
 A UTC day may lie in two billing periods. There the meter commits twice, once for the cells of each period, under the
-name ``vector@first slot of the period`` (`committed_name`); on all other days the plain vector name is used.
+name ``vector@first slot of the period`` (`wire.own.committed_name`); on all other days under the vector's plain name.
 
 Source: PROTOCOL A, "Verifiability"; C, B5 and B6. Cost: 5 ms for a month of three bands, mostly decompressing points.
 """
@@ -30,6 +30,7 @@ from quietgrid.model.interval import Window, day_window, slots_per_day
 from quietgrid.model.question import Book
 from quietgrid.wire.columns import unpack_bits
 from quietgrid.wire.messages import DayRecord, Signed
+from quietgrid.wire.own import committed_name
 
 Openings = Mapping[tuple[int, int], tuple[int, int]]
 """(pid, UTC day) -> (sum in Wh, scalar) of one vector: the household's own, never sent."""
@@ -72,17 +73,6 @@ class BillProof(msgspec.Struct, array_like=True, frozen=True):
     def digest(self) -> bytes:
         """SHA-256 of the encoded proof: what an invoice prints."""
         return hashlib.sha256(b"qg1 bill proof\0" + self.encode()).digest()
-
-
-def committed_name(vector: str, day: int, window: Window) -> str:
-    """Under which name a day record holds the commitment of a vector of the period `window`.
-
-    >>> committed_name("night", 1, Window(96, 4 * 96, 900)), committed_name("night", 0, Window(92, 4 * 96, 900))
-    ('night', 'night@92')
-    """
-    whole = day_window(day, window.resolution)
-    inside = window.first <= whole.first and whole.end <= window.end
-    return vector if inside else f"{vector}@{window.first}"
 
 
 def open_records(signed: Iterable[Signed], meters: Mapping[int, bytes]) -> list[DayRecord]:
@@ -203,13 +193,19 @@ def _commitments(vector: str, book: Book, records: Sequence[DayRecord]) -> list[
 
 
 def _check_cells(fact: BilledFact, book: Book, records: Sequence[DayRecord]) -> None:
-    """The meters' commitments must be over as many cells of the band as the bill opened."""
+    """The meters' commitments must be over as many cells of the band as the bill opened.
+
+    A cell that two meters of a home have counts once, as it does in the keyholders' counts.
+    """
     rule = next(vector for vector in book.vectors if vector.name == fact.vector)
-    committed = 0
+    days: dict[int, NDArray[np.int64]] = {}
     for record in records:
         cells = _cells(record, book.window)
+        days[record.day] = np.maximum(days.get(record.day, cells), cells)
+    committed = 0
+    for day, cells in days.items():
         if cells.any():
-            committed += int(cells @ weights.resolve(rule, day_window(record.day, book.window.resolution)))
+            committed += int(cells @ weights.resolve(rule, day_window(day, book.window.resolution)))
     opened = fact.intervals + fact.late_intervals
     where = f"vector {fact.vector!r}"
     if committed > opened:

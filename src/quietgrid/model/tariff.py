@@ -73,7 +73,7 @@ class Tariff:
         export_bands: What exported energy earns; empty if nothing. Usually one band.
         standing_micro_per_day: Standing charge per local day.
         vat_bp: VAT on import and standing charge, hundredths of a percent. export_vat_bp: on the export credit.
-        feed: Name of the price feed of a real-time tariff.
+        feed: Name of the price feed of a real-time tariff. title: What people call it; the name unless given.
 
     Raises:
         InputError: a part that is missing, too much, or does not cover the week once.
@@ -92,6 +92,7 @@ class Tariff:
     vat_bp: int = 0
     export_vat_bp: int = 0
     feed: str = ""
+    title: str = ""
 
     def __post_init__(self) -> None:
         self._check_head()
@@ -109,8 +110,8 @@ class Tariff:
 
     @property
     def label(self) -> str:
-        """Name and version, for people: ``Evening 2``."""
-        return f"{self.name} {self.version}"
+        """Title and version, for people: ``Evening 2``."""
+        return f"{self.title or self.name} {self.version}"
 
     @property
     def import_bands(self) -> tuple[Band, ...]:

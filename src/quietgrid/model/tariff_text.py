@@ -16,7 +16,8 @@ from quietgrid.model.tariff import ALL_HOURS, WEEKDAYS, Band, Block, Tariff, Tar
 def to_dict(tariff: Tariff) -> dict[str, Any]:
     """Plain values, hours as text; the form of JSON and TOML. Empty fields are left out."""
     out: dict[str, Any] = {
-        "name": tariff.name, "version": tariff.version, "currency": tariff.currency, "kind": str(tariff.kind),
+        "name": tariff.name, "title": tariff.title, "version": tariff.version, "currency": tariff.currency,
+        "kind": str(tariff.kind),
         "tz": tariff.tz, "valid_from": tariff.valid_from.isoformat(), "feed": tariff.feed,
         "standing_micro_per_day": tariff.standing_micro_per_day, "vat_bp": tariff.vat_bp,
         "export_vat_bp": tariff.export_vat_bp,
