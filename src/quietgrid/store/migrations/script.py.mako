@@ -1,0 +1,18 @@
+"""${message}. Databases only go forward: restore a backup to go back."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from quietgrid.store.schema import BLOB, INT, NUMBER, TEXT
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the change."""
+    ${upgrades if upgrades else "pass"}
