@@ -90,12 +90,15 @@ def add(commitments: Sequence[bytes]) -> bytes:
     Raises:
         VerificationError: none given, or one that is not a point.
     """
+    wrong = VerificationError(
+        "commitments cannot be added", where="bill proof", fix="give one or more 33-byte commitments"
+    )
+    if not commitments or any(len(c) != SIZE for c in commitments):  # coincurve aborts the process on an empty list
+        raise wrong
     try:
         return PublicKey.combine_keys([PublicKey(c) for c in commitments]).format()
-    except (ValueError, TypeError) as error:
-        raise VerificationError(
-            "commitments cannot be added", where="bill proof", fix="give one or more 33-byte commitments"
-        ) from error
+    except ValueError as error:
+        raise wrong from error
 
 
 def opens(commitment: bytes, value: int, r: int) -> None:

@@ -238,7 +238,7 @@ class KeyFiles:
         return derived.reshape(keys.shape), following.reshape(keys.shape)
 
     def _tidy(self) -> None:
-        """Finish or undo what was interrupted: days no longer kept, rows that were not appended after all, old files."""
+        """Finish or undo what was interrupted: days no longer kept, rows not appended after all, old files."""
         for place, slot in list(self._file.slots.items()):
             if slot.kind == _DAY and slot.day < self.kept_from:
                 self._file.write(place, None)
