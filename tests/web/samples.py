@@ -1,0 +1,533 @@
+"""Realistic contexts for every page: what the faces are given, without a server behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+EVENING = 1_773_335_700  # Thu 12 March 2026, 18:15 in Berlin
+MIDNIGHT = 1_773_270_000  # the local midnight before
+DAY = 86_400
+LEAVES = ("North Lane 1", "North Lane 2", "Mill Street", "Station Square")
+
+
+def wobble(*seed: object) -> float:
+    """A fixed number in [0, 1) for a seed."""
+    return int.from_bytes(hashlib.sha256(repr(seed).encode()).digest()[:4], "little") / 2**32
+
+
+def load(hour: float) -> float:
+    """Average use of a home at an hour of the day, kW."""
+    morning = 0.45 * math.exp(-((hour - 7.5) ** 2) / 3)
+    evening = 1.1 * math.exp(-((hour - 19) ** 2) / 6)
+    return 0.22 + morning + evening
+
+
+def evening_spec(scale: float, name: str, color: str, style: str, end: int = 74) -> dict[str, Any]:
+    times = [MIDNIGHT + 900 * slot for slot in range(56, end)]
+    data = [round(scale * load(slot / 4) / 4 * (0.8 + 0.4 * wobble(name, slot)), 2) for slot in range(56, end)]
+    return {
+        "kind": "lines", "time": True, "tz": "Europe/Berlin", "x": times, "x_title": "Interval", "unit": "kWh", "digits": 2,
+        "series": [{"name": name, "color": color, "style": style, "data": data}],
+    }  # fmt: skip
+
+
+def base(role: str = "", **more: Any) -> dict[str, Any]:
+    names = {"analyst": "Mara Lindqvist", "auditor": "Jonas Weber", "household": "Home 17"}
+    return {
+        "lang": "en", "demo": True, "csrf": "token", "live": "", "live_every": 5, "active": "",
+        "community": {"name": "Lindenhof energy community", "tz": "Europe/Berlin", "currency": "EUR"},
+        "viewer": {"name": names[role], "role": role} if role else None,
+        "platform_url": "http://localhost:8000", "household_url": "http://home.localhost:8001",
+    } | more  # fmt: skip
+
+
+def glance() -> dict[str, Any]:
+    spec = evening_spec(1.0, "Home 17", "home", "area")
+    spec["series"][0]["data"][9] = None
+    return {
+        "lang": "en",
+        "live": "",
+        "live_every": 5,
+        "home": {"name": "Home 17", "now_w": 1312, "today_wh": 6_420},
+        "spec": spec,
+    }
+
+
+def start(spied: bool = True) -> dict[str, Any]:
+    rows = [
+        (f"meter {1000 + 37 * n}", " ".join(f"{int(wobble('byte', n, b) * 256):02x}" for b in range(8)) + "  " +
+         " ".join(f"{int(wobble('more', n, b) * 256):02x}" for b in range(8)))
+        for n in range(8)
+    ]  # fmt: skip
+    spy = {
+        "rule": "floor", "at": EVENING + 200, "home": "Home 17", "privacy_url": "http://home.localhost:8001/privacy",
+        "what": "One home is fewer than 15. No keyholder answers a question about one home's interval.",
+        "fix": "Ask for a feeder: its total of 48 homes is open to you.",
+    }  # fmt: skip
+    holders = [
+        {"number": 0, "name": "household association", "state": "up"},
+        {"number": 1, "name": "grid operator's privacy office", "state": "stopped"},
+        {"number": 2, "name": "regulator", "state": "up"},
+    ]
+    return base(
+        home={"name": "Home 17", "glance_url": "/household/glance.html"},
+        stored={"rows": rows, "readings": 453_120, "size_mb": 3.6},
+        utility={"node": "North Lane", "homes": 48, "energy_wh": 21_400, "status": "provisional",
+                 "spec": evening_spec(48, "North Lane", "grid", "step")},
+        player={"at": EVENING, "end": EVENING + 900, "paused": False, "fast": False},
+        spy=spy if spied else None,
+        holders={"list": holders, "tone": "ok", "text": "Two of three answer: totals still open, marked provisional until the third confirms."},
+    )  # fmt: skip
+
+
+def replay() -> dict[str, Any]:
+    steps = [
+        {"name": "Start", "text": "3 keyholders, 1 platform", "state": "done"},
+        {"name": "Enrol", "text": "118 meters, signed", "state": "done"},
+        {"name": "Replay", "text": "day 17 of 40", "state": "now"},
+        {"name": "Bills", "text": "February", "state": "next"},
+    ]
+    facts = [
+        ("Readings sealed", "385,152"),
+        ("Totals opened", "6,528"),
+        ("Questions refused", "0"),
+        ("Simulated day", "Wed 18 Feb 2026"),
+    ]
+    return base(replay={"day": 17, "days": 40, "left_s": 14, "steps": steps, "facts": facts, "done": False})
+
+
+def signin() -> dict[str, Any]:
+    return base(
+        form={
+            "name": "mara",
+            "error": "Name, password or code is wrong, or the link was used before.",
+            "next": "/",
+            "code": True,
+        },
+        hint="There are no default passwords. The first start printed one sign-in link per person in the terminal.",
+    )
+
+
+def error() -> dict[str, Any]:
+    problem = {
+        "title": "Not available right now", "status": 503, "kind": "error", "where": "GET /api/v1/totals/North Lane 1",
+        "what": "Only one of three keyholders answers, so nothing can be opened. Nothing is lost.",
+        "fix": "Start a second keyholder, then try again.", "id": "7f3a91c2",
+    }  # fmt: skip
+    return base("analyst", problem=problem, retry="/mdms/aggregates")
+
+
+def aggregates() -> dict[str, Any]:
+    slots = range(96)
+    used: list[float | None] = [round(48 * load(s / 4) / 4 * (0.9 + 0.2 * wobble("agg", s)), 1) for s in slots]
+    sun: list[float | None] = [
+        round(max(0.0, 4.5 * math.sin((s / 4 - 6.5) / 12 * math.pi)) * (0.7 + 0.3 * wobble("sun", s)), 1)
+        if 26 <= s <= 74
+        else 0.0
+        for s in slots
+    ]
+    for gap in (41, 42, 43):
+        used[gap] = sun[gap] = None
+    spec = {
+        "kind": "lines", "time": True, "tz": "Europe/Berlin", "x": [MIDNIGHT + 900 * s for s in slots], "x_title": "Interval",
+        "unit": "kWh", "digits": 1,
+        "series": [{"name": "Used", "color": "grid", "style": "area", "data": used},
+                   {"name": "Fed in", "color": "export", "style": "dash", "data": sun}],
+    }  # fmt: skip
+    leaves = [
+        {"name": name, "homes": 28 + n, "import_wh": 251_000 + 31_700 * n, "export_wh": None if n == 2 else 42_000 + 9_000 * n,
+         "net_wh": 209_000 + 22_700 * n, "peak_wh": 9_800 + 1_100 * n, "missing_share": 0.004 * n,
+         "status": ("confirmed", "certified", "provisional", "confirmed")[n]}
+        for n, name in enumerate(LEAVES)
+    ]  # fmt: skip
+    return base(
+        "analyst", active="aggregates", live="",
+        filters={"node": "North Lane", "nodes": ["Community", "North Lane", *LEAVES], "quantity": "import",
+                 "quantities": [("import", "Used"), ("export", "Fed in"), ("net", "Net")],
+                 "period": "2026-03-12", "periods": [("2026-03-12", "Thu 12 Mar 2026"), ("2026-02", "February 2026")]},
+        total={"node": "North Lane", "energy_wh": 512_400, "peak_wh": 17_300, "peak_at": EVENING + 1800, "homes": 56, "members": 58,
+               "floor": 15, "missing_share": 0.031, "estimated_share": 0.0, "status": "confirmed", "spec": spec, "resolution_min": 15},
+        few=None, stale_s=0, leaves=leaves, csv_url="/api/v1/totals.csv",
+    )  # fmt: skip
+
+
+def aggregates_few() -> dict[str, Any]:
+    few = {
+        "homes": 9,
+        "floor": 15,
+        "instead": "The net of used and fed in is shown for this feeder, and the fed-in total for North Lane as a whole.",
+    }
+    return aggregates() | {"few": few, "total": None, "stale_s": 34}
+
+
+def quality() -> dict[str, Any]:
+    days = [f"{1 + d} Mar" for d in range(12)]
+    values = [
+        [None if (leaf, d) == (2, 4) else round(6 * wobble("q", leaf, d) ** 4, 1) for d in range(12)]
+        for leaf in range(4)
+    ]
+    heat = {"kind": "heatmap", "x": days, "y": list(LEAVES), "values": values, "max": 5, "unit": "%", "digits": 1,
+            "x_title": "Day", "y_title": "Feeder"}  # fmt: skip
+    late = [
+        {"leaf": LEAVES[0], "band": "night", "register": "used", "homes": 17, "floor": 15, "cells": 61},
+        {"leaf": LEAVES[2], "band": "day", "register": "used", "homes": 6, "floor": 15, "cells": 9},
+    ]
+    worst = [
+        {
+            "leaf": LEAVES[2],
+            "day": MIDNIGHT - 7 * DAY,
+            "missing": 2_880,
+            "expected": 2_880,
+            "reason": "concentrator restarted",
+        },
+        {"leaf": LEAVES[1], "day": MIDNIGHT - 3 * DAY, "missing": 96, "expected": 2_784, "reason": "one meter silent"},
+    ]
+    return base(
+        "analyst", active="quality",
+        period={"value": "2026-03", "label": "March 2026", "list": [("2026-03", "March 2026"), ("2026-02", "February 2026")]},
+        summary={"expected": 135_936, "missing_share": 0.0212, "late_share": 0.0031, "estimated_share": 0.0184, "refused_frames": 3},
+        heat=heat, late=late, worst=worst, omissions=[],
+    )  # fmt: skip
+
+
+def billing() -> dict[str, Any]:
+    names = (
+        "Anna Brandstätter",
+        "Familie Özdemir-Hohenstein",
+        "Bäckerei Sonnenschein GmbH & Co. KG",
+        "Lea Novak",
+        "Tom Reuter",
+    )
+    bills = [
+        {"number": f"2026-02-{n + 1:04d}", "home": f"home {4711 + n}", "name": name, "tariff": ("Day and night", "Real time", "Blocks")[n % 3],
+         "energy_wh": 212_431 + 48_107 * n, "estimated_wh": 1_240 if n == 1 else 0,
+         "amount_micro": -4_310_000 if n == 3 else 58_310_000 + 12_770_000 * n,
+         "state": ("open", "open", "approved", "sent", "disputed")[n]}
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    run: dict[str, Any] = {
+        "id": "r-0007", "period": "February 2026", "leaf": LEAVES[0],
+        "steps": [{"name": "Collect", "text": "28 days closed, 0.4 % missing", "state": "done"},
+                  {"name": "Combine", "text": "4 bands, 29 homes", "state": "done"},
+                  {"name": "Open", "text": "2 of 3 keyholders answered", "state": "done"},
+                  {"name": "Approve", "text": "waits for a second person", "state": "now"}],
+        "action": {"do": "approve", "label": "Approve 29 bills", "text": "Approving sends the bills to the households."},
+        "refusal": None, "bills": bills, "check": {"ok": True, "text": "bills and totals agree"}, "page": 1, "pages": 6,
+        "totals": {"bills": 29, "energy_wh": 7_212_431, "estimated_wh": 1_240, "amount_micro": 2_061_310_000},
+    }  # fmt: skip
+    runs = [
+        {
+            "id": "r-0007",
+            "period": "February 2026, North Lane 1",
+            "state": "open",
+            "state_text": "to approve",
+            "bills": 29,
+            "total_micro": 2_061_310_000,
+            "at": EVENING,
+        },
+        {
+            "id": "r-0006",
+            "period": "February 2026, North Lane 2",
+            "state": "refused",
+            "state_text": "refused",
+            "bills": 0,
+            "total_micro": 0,
+            "at": EVENING - 600,
+        },
+        {
+            "id": "r-0005",
+            "period": "January 2026, Mill Street",
+            "state": "done",
+            "state_text": "sent",
+            "bills": 30,
+            "total_micro": 2_114_000_000,
+            "at": EVENING - 28 * DAY,
+        },
+    ]
+    return base("analyst", active="billing", runs=runs, run=run, may_approve=True)
+
+
+def billing_refused() -> dict[str, Any]:
+    context = billing()
+    refusal = {
+        "rule": "batch",
+        "what": "Another batch was already answered for this feeder and period.",
+        "fix": "Corrections go through the late pool into the next period.",
+    }
+    context["run"] |= {"refusal": refusal, "bills": [], "action": None}
+    context["run"]["steps"][2] |= {"state": "stuck", "text": "refused"}
+    context["run"]["steps"][3] |= {"state": "next", "text": ""}
+    return context
+
+
+def roles() -> dict[str, Any]:
+    people = [
+        {
+            "id": "mara",
+            "name": "Mara Lindqvist",
+            "role_name": "utility analyst",
+            "since": EVENING - 40 * DAY,
+            "last_seen": EVENING,
+            "locked": False,
+        },
+        {
+            "id": "jonas",
+            "name": "Jonas Weber",
+            "role_name": "auditor",
+            "since": EVENING - 40 * DAY,
+            "last_seen": None,
+            "locked": False,
+        },
+        {
+            "id": "h17",
+            "name": "Home 17",
+            "role_name": "household",
+            "since": EVENING - 40 * DAY,
+            "last_seen": EVENING - 3 * DAY,
+            "locked": True,
+        },
+    ]
+    matrix = {
+        "columns": ["utility analyst", "auditor", "household"],
+        "rows": [
+            {"what": "See totals of groups", "allowed": [True, True, False]},
+            {"what": "Run and approve bills", "allowed": [True, False, False]},
+            {"what": "Read the ledger", "allowed": [False, True, False]},
+            {"what": "Open own readings, at home", "allowed": [False, False, True]},
+        ],
+    }
+    return base("analyst", active="roles", people=people, roles=[("analyst", "utility analyst"), ("auditor", "auditor")], matrix=matrix,
+                notice="One-time link for Jonas Weber, shown once: http://localhost:8000/signin/4c1d-77ab")  # fmt: skip
+
+
+def trail() -> dict[str, Any]:
+    digest = hashlib.sha256(b"head").hexdigest()
+    rows = [
+        ("one home, 18:00 to 19:00", "Home 17", "utility", "floor", "refused"),
+        ("total used, 18:00 to 18:15", "North Lane 1, 29 homes", "utility", "totals", "answered"),
+        ("total fed in, 18:00 to 18:15", "North Lane, 48 homes", "utility", "union", "answered"),
+        ("band sums, February", "North Lane 1, batch of 29 homes", "billing", "bills", "answered"),
+        ("second batch, February", "North Lane 2", "billing", "batch", "refused"),
+    ]
+    entries = [
+        {"number": 18_204 - n, "at": EVENING - 900 * n, "keyholder": f"keyholder {n % 3}", "kind": "totals", "what": what, "about": about,
+         "to": to, "rule": rule, "outcome": outcome, "hash": hashlib.sha256(what.encode()).hexdigest()}
+        for n, (what, about, to, rule, outcome) in enumerate(rows)
+    ]  # fmt: skip
+    volume = {
+        "kind": "bars", "time": False, "x": [f"{d} Mar" for d in range(1, 13)], "x_title": "Day", "unit": "", "digits": 0,
+        "series": [{"name": "Answered", "color": "grid", "style": "bar", "stack": "a", "data": [384 + int(9 * wobble(d)) for d in range(12)]},
+                   {"name": "Refused", "color": "export", "style": "hatch", "stack": "a", "data": [int(60 * wobble("r", d) ** 3) for d in range(12)]}],
+    }  # fmt: skip
+    return base(
+        "auditor", active="trail", chain={"ok": True, "entries": 18_204, "head": digest, "checked_at": EVENING, "copies": 3},
+        filters={"kind": "", "kinds": [("", "everything"), ("refused", "refused only")], "text": ""}, entries=entries, page=1, pages=912,
+        volume=volume, export_url="/audit/bundle.zip", verified={"ok": True, "text": "18,204 entries read, every hash fits, all three copies agree."},
+    )  # fmt: skip
+
+
+def home() -> dict[str, Any]:
+    hours = list(range(24))
+    used = [round(load(h) * (0.8 + 0.4 * wobble("h", h)), 2) if h <= 18 else None for h in hours]
+    sold = [
+        round(max(0.0, 1.2 * math.sin((h - 6.5) / 12 * math.pi)) * wobble("s", h), 2)
+        if 7 <= h <= 18
+        else (0.0 if h <= 18 else None)
+        for h in hours
+    ]
+    spec = {
+        "kind": "bars", "time": True, "tz": "Europe/Berlin", "x": [MIDNIGHT + 3600 * h for h in hours], "x_title": "Hour", "unit": "kWh",
+        "digits": 2, "series": [{"name": "Used", "color": "home", "style": "bar", "data": used},
+                                {"name": "Sold", "color": "export", "style": "hatch", "data": sold}],
+    }  # fmt: skip
+    week = {
+        "kind": "bars", "time": False, "x": ["Fri 27", "Sat 28", "Sun 1", "Mon 2", "Tue 3", "Wed 4", "Thu 5", "Fri 6", "Sat 7", "Sun 8", "Mon 9", "Tue 10", "Wed 11", "Thu 12"],
+        "x_title": "Day", "unit": "kWh", "digits": 1,
+        "series": [{"name": "Used", "color": "home", "style": "bar", "data": [round(9 + 5 * wobble("w", d), 1) for d in range(14)]}],
+    }  # fmt: skip
+    return base(
+        "household", active="home", now={"use_w": 1312, "export_w": None, "at": EVENING},
+        today={"import_wh": 6_420, "export_wh": 4_910, "cost_micro": -310_000, "yesterday_wh": 7_080, "self_share": 0.43, "spec": spec},
+        month={"label": "March 2026", "left": 3, "refused": 1}, stale_s=0,
+        bill={"number": "2026-02-0017", "period": "February 2026", "amount_micro": 61_204_000, "verified": True, "href": "/bills/2026-02-0017"},
+        week=week,
+    )  # fmt: skip
+
+
+def bills() -> dict[str, Any]:
+    rows = [
+        {
+            "number": "2026-02-0017",
+            "period": "February 2026",
+            "energy_wh": 212_431,
+            "estimated_wh": 1_240,
+            "amount_micro": 61_204_000,
+            "due": EVENING + 9 * DAY,
+            "state": "open",
+            "href": "/bills/2026-02-0017",
+        },
+        {
+            "number": "2026-01-0017",
+            "period": "January 2026",
+            "energy_wh": 251_002,
+            "estimated_wh": 0,
+            "amount_micro": 74_310_000,
+            "due": EVENING - 20 * DAY,
+            "state": "verified",
+            "href": "/bills/2026-01-0017",
+        },
+        {
+            "number": "2025-12-0017",
+            "period": "December 2025",
+            "energy_wh": 244_870,
+            "estimated_wh": 0,
+            "amount_micro": -2_100_000,
+            "due": EVENING - 50 * DAY,
+            "state": "disputed",
+            "href": "/bills/2025-12-0017",
+        },
+    ]
+    return base("household", active="bills", bills=rows)
+
+
+def bill() -> dict[str, Any]:
+    lines = [
+        {
+            "text": "Day, 06:00 to 22:00",
+            "energy_wh": 148_231,
+            "price_micro": 312_000,
+            "amount_micro": 46_248_072,
+            "estimated": False,
+        },
+        {"text": "Night", "energy_wh": 62_960, "price_micro": 224_000, "amount_micro": 14_103_040, "estimated": False},
+        {
+            "text": "Day, 06:00 to 22:00",
+            "energy_wh": 1_240,
+            "price_micro": 312_000,
+            "amount_micro": 386_880,
+            "estimated": True,
+        },
+        {
+            "text": "Standing charge, 28 days",
+            "energy_wh": None,
+            "price_micro": None,
+            "amount_micro": 9_520_000,
+            "estimated": False,
+        },
+        {"text": "Fed in", "energy_wh": 118_410, "price_micro": 79_400, "amount_micro": -9_401_754, "estimated": False},
+    ]
+    checks = [
+        {"name": "Own readings", "ok": True, "text": "2,676 readings opened at home give the same band sums"},
+        {"name": "Signed commitments", "ok": True, "text": "28 days, two bands, signed by your meter"},
+        {"name": "Receipts", "ok": True, "text": "every delivered reading is in the bill"},
+        {"name": "Estimate", "ok": None, "text": "12 readings came late and wait in the pool"},
+    ]
+    left = [
+        {"what": "Day, used", "value": "148.2 kWh"},
+        {"what": "Night, used", "value": "63.0 kWh"},
+        {"what": "Fed in", "value": "118.4 kWh"},
+    ]
+    return base("household", active="bills", bill={
+        "number": "2026-02-0017", "period": "February 2026", "first": MIDNIGHT - 39 * DAY, "end": MIDNIGHT - 11 * DAY, "tariff": "Day and night, solar credit",
+        "party": "Familie Özdemir-Hohenstein", "address": "North Lane 17, Lindenhof", "due": EVENING + 9 * DAY, "lines": lines,
+        "net_micro": 60_856_238, "vat_bp": 1900, "vat_micro": 11_562_685, "total_micro": 72_418_923, "estimated_wh": 1_240, "state": "open",
+        "checks": checks, "pdf_url": "/bills/2026-02-0017.pdf", "left": left,
+    })  # fmt: skip
+
+
+def history() -> dict[str, Any]:
+    slots = range(96 * 7)
+    used: list[float | None] = [round(load((s % 96) / 4) / 4 * (0.6 + 0.8 * wobble("hist", s)), 3) for s in slots]
+    for gap in range(290, 312):
+        used[gap] = None
+    spec = {
+        "kind": "lines", "time": True, "tz": "Europe/Berlin", "x": [MIDNIGHT - 7 * DAY + 900 * s for s in slots], "x_title": "Interval", "unit": "kWh",
+        "digits": 3, "series": [{"name": "Used", "color": "home", "style": "area", "data": used}],
+    }  # fmt: skip
+    return base(
+        "household", active="history", spec=spec,
+        view={"value": "week", "list": [("day", "Day"), ("week", "Week"), ("month", "Month")], "label": "5 to 11 March 2026", "before": "?view=week&first=2026-02-26", "after": ""},
+        facts={"import_wh": 84_310, "export_wh": 31_200, "peak_w": 4_312, "peak_at": EVENING - 2 * DAY, "base_w": 142, "missing": 22},
+        csv_url="/history.csv", greenbutton_url="",
+    )  # fmt: skip
+
+
+def privacy() -> dict[str, Any]:
+    entries = [
+        {"at": EVENING + 200, "number": "", "what": "Your energy, 18:00 to 19:00", "asked_by": "utility analyst", "rule": "floor", "why": "one home is fewer than 15",
+         "who": "nobody", "outcome": "refused", "new": True, "hash": "ab12", "verify_url": "/privacy/18204"},
+        {"at": MIDNIGHT - 10 * DAY, "number": "148.2 kWh", "what": "Day band, February 2026", "asked_by": "billing", "rule": "bills",
+         "why": "one number a band and month, for all homes of the feeder together", "who": "utility, two keyholders' work", "outcome": "answered", "new": False, "hash": "cd34", "verify_url": "/privacy/17001"},
+        {"at": MIDNIGHT - 10 * DAY, "number": "63.0 kWh", "what": "Night band, February 2026", "asked_by": "billing", "rule": "bills",
+         "why": "one number a band and month, for all homes of the feeder together", "who": "utility, two keyholders' work", "outcome": "answered", "new": False, "hash": "ef56", "verify_url": "/privacy/17001"},
+        {"at": MIDNIGHT - 10 * DAY, "number": "118.4 kWh", "what": "Fed in, February 2026", "asked_by": "billing", "rule": "bills",
+         "why": "one number a band and month, for all homes of the feeder together", "who": "utility, two keyholders' work", "outcome": "answered", "new": False, "hash": "0a78", "verify_url": "/privacy/17001"},
+    ]  # fmt: skip
+    limits = [
+        "Two keyholders who work together with the platform can open everything. In this demo one operator runs all three.",
+        "A meter that lies plausibly is believed.",
+        "Whoever already knows your load profile can test whether you are in a group.",
+        "Keyholders keep 100 days of keys.",
+    ]
+    return base(
+        "household", active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
+        entries=entries, counted={"homes": 28, "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING}, limits=limits,
+    )  # fmt: skip
+
+
+def consents() -> dict[str, Any]:
+    rows = [
+        {
+            "id": "c1",
+            "recipient": "Energieberatung Lindenhof e. V.",
+            "purpose": "advice on heating",
+            "days": "1 to 7 Feb 2026",
+            "until": EVENING + 30 * DAY,
+            "state": "active",
+            "opened": True,
+        },
+        {
+            "id": "c0",
+            "recipient": "Solar Nord",
+            "purpose": "offer for a battery",
+            "days": "12 Jan 2026",
+            "until": EVENING - 10 * DAY,
+            "state": "ended",
+            "opened": True,
+        },
+    ]
+    return base(
+        "household", active="consents", consents=rows, recipients=[("advice", "Energieberatung Lindenhof e. V."), ("nord", "Solar Nord")],
+        purposes=[("advice", "Advice"), ("offer", "An offer")], earliest="2026-01-31", latest="2026-03-11", backup={"made_at": None},
+    )  # fmt: skip
+
+
+def pages() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Name -> (template, context)."""
+    empty_trail = trail() | {"entries": [], "volume": None, "verified": None}
+    return {
+        "start": ("start.html", start()),
+        "start-quiet": ("start.html", start(spied=False)),
+        "replay": ("replay.html", replay()),
+        "signin": ("signin.html", signin()),
+        "error": ("error.html", error()),
+        "aggregates": ("mdms/aggregates.html", aggregates()),
+        "aggregates-few": ("mdms/aggregates.html", aggregates_few()),
+        "quality": ("mdms/quality.html", quality()),
+        "billing": ("mdms/billing.html", billing()),
+        "billing-refused": ("mdms/billing.html", billing_refused()),
+        "roles": ("mdms/roles.html", roles()),
+        "trail": ("audit/trail.html", trail()),
+        "trail-empty": ("audit/trail.html", empty_trail),
+        "glance": ("household/glance.html", glance()),
+        "home": ("household/home.html", home()),
+        "bills": ("household/bills.html", bills()),
+        "bills-empty": ("household/bills.html", bills() | {"bills": []}),
+        "bill": ("household/bill.html", bill()),
+        "history": ("household/history.html", history()),
+        "privacy": ("household/privacy.html", privacy()),
+        "privacy-empty": ("household/privacy.html", privacy() | {"entries": []}),
+        "consents": ("household/consents.html", consents()),
+    }
