@@ -2,8 +2,8 @@
 
 Exact rational rank equals the rank modulo p unless p divides one of a few large determinants; for a prime drawn at
 random among the 5 × 10⁷ of 31 bits, *after* the matrix is fixed, that has probability below 10⁻⁵ for matrices of a
-thousand columns of 12-bit weights, and far less for the narrow ones used here. Products are split into 16-bit halves
-so that float64 matrix products (BLAS) stay exact.
+thousand columns of 12-bit weights, and far less for the narrow ones used here. Products are split so that float64
+matrix products (BLAS) stay exact.
 """
 
 from __future__ import annotations
@@ -52,14 +52,13 @@ class Field:
             if _is_prime(candidate):
                 return cls(candidate)
 
-    def matmul(self, left: Matrix, right: Matrix) -> Matrix:
-        """``left @ right`` mod p, exact for up to 2^20 inner terms."""
-        high_l, low_l = (left >> 16).astype(np.float64), (left & 0xFFFF).astype(np.float64)
-        high_r, low_r = (right >> 16).astype(np.float64), (right & 0xFFFF).astype(np.float64)
-        top = (high_l @ high_r).astype(np.int64) % self.p
-        cross = (high_l @ low_r + low_l @ high_r).astype(np.int64) % self.p
-        total: Matrix = (top * ((1 << 32) % self.p) + (low_l @ low_r).astype(np.int64)) % self.p
-        total = (total + cross * ((1 << 16) % self.p)) % self.p
+    def matmul(self, left: Matrix, right: Matrix | NDArray[np.float64]) -> Matrix:
+        """``left @ right`` mod p, exact for up to 2^11 inner terms: `left` goes in three parts of 11 bits."""
+        wide = right.astype(np.float64)
+        total = ((left >> 22).astype(np.float64) @ wide).astype(np.int64) % self.p
+        for shift in (11, 0):
+            part = ((left >> shift & 2047).astype(np.float64) @ wide).astype(np.int64)
+            total = ((total << 11) + part) % self.p
         return total
 
     def echelon(self, matrix: Matrix) -> tuple[Matrix, list[int]]:

@@ -1,0 +1,187 @@
+"""Rules about facts that only some homes have: events, late cells, half-empty bands.
+
+A fact of *some* homes is dangerous from both ends. If all but a few homes of a leaf have it, the leaf's totals minus
+their facts say the rest's, without consent (G5); if it rests on few cells, it simply is those readings.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.algorithms.wide import primes, smallest_support
+from quietgrid.errors import GateRefusal, InputError
+from quietgrid.model.quantity import MAX_WEIGHT
+
+MIN_CELLS = 4
+"""Intervals an event, or a late fact, must have."""
+MAX_EVENTS = 8
+"""Events a home may have in one period."""
+
+
+def check_events(
+    book: NDArray[np.int64], events: NDArray[np.int64], holders: NDArray[np.bool_], k: int, *, where: str = "events"
+) -> None:
+    """Refuse event facts that would single out someone.
+
+    Every event weighs at least 4 intervals (also after division by its largest weight, and modulo every prime);
+    events are linearly independent of the book and of each other, and no combination of them all rests on fewer than
+    4 intervals; a home has at most 8; the holders of an event are at most n - k homes of the leaf, or all n.
+
+    Args:
+        book: int64 [f, t], vectors of the same register in the period. events: int64 [e, t], |weight| < 4096.
+        holders: bool [n, e], which homes of the leaf have which event (consents checked before).
+        k: The floor.
+
+    Raises:
+        GateRefusal: rule ``herd`` (holders) or ``event`` (vectors, count). InputError: shapes that do not fit.
+
+    Privacy: public inputs only. Cost: 20 ms. Source: PROTOCOL A, "event facts"; G5, G11.
+
+    >>> event = np.zeros((1, 96), np.int64)
+    >>> event[0, 70:76] = 1
+    >>> check_events(np.ones((1, 96), np.int64), event, np.arange(30)[:, None] < 15, 15)
+    >>> check_events(np.ones((1, 96), np.int64), event, np.arange(30)[:, None] < 29, 15)
+    Traceback (most recent call last):
+    quietgrid.errors.GateRefusal: 29 of 30 homes hold event 0 – events – let at most 15 take part, or all
+    """
+    if events.ndim != 2 or book.shape[1:] != events.shape[1:] or holders.shape[1:] != events.shape[:1]:
+        raise InputError("book, events and holders have other shapes", where=where, fix="use [f, t], [e, t], [n, e]")
+    for number, event in enumerate(events):
+        _check_weights(event, f"{where} {number}")
+    homes = len(holders)
+    for number, held in enumerate(holders.sum(axis=0).tolist()):
+        if homes - k < held < homes:
+            raise GateRefusal(
+                "herd",
+                f"{held} of {homes} homes hold event {number}",
+                where=where,
+                fix=f"let at most {max(0, homes - k)} take part, or all",
+            )
+    most = int(holders.sum(axis=1).max(initial=0))
+    if most > MAX_EVENTS:
+        raise GateRefusal("event", f"a home holds {most} events", where=where, fix=f"use at most {MAX_EVENTS}")
+    _check_independent(book, events, where)
+
+
+def _check_weights(event: NDArray[np.int64], where: str) -> None:
+    """At least four intervals, and no few of them that stand out."""
+    size = np.abs(event)
+    largest, divisor = int(size.max(initial=0)), int(np.gcd.reduce(size, initial=0))
+    if largest >= MAX_WEIGHT:
+        raise GateRefusal("weights", f"a weight is {MAX_WEIGHT} or more", where=where, fix="use smaller weights")
+    if largest == 0 or int(size.sum()) < MIN_CELLS * largest:
+        raise GateRefusal(
+            "event", f"fewer than {MIN_CELLS} intervals carry the event", where=where, fix="use a longer event"
+        )
+    reduced = size[size > 0] // divisor
+    for prime in primes(int(reduced.max())):
+        left = int(np.count_nonzero(reduced % prime))
+        if 0 < left < MIN_CELLS:
+            raise GateRefusal(
+                "event", f"modulo {prime} only {left} intervals carry the event", where=where, fix="use equal weights"
+            )
+
+
+def _check_independent(book: NDArray[np.int64], events: NDArray[np.int64], where: str) -> None:
+    """Each event adds a dimension; all together leave no short combination."""
+    if not len(events):
+        return
+    together = np.concatenate([book, events])
+    full = rank(together)
+    for number in range(len(events)):
+        others = np.delete(together, len(book) + number, axis=0)
+        if rank(others) == full:
+            raise GateRefusal(
+                "event",
+                f"event {number} is a combination of the book and other events",
+                where=where,
+                fix="answer it from the facts there are",
+            )
+    shortest = smallest_support(together, where=where)
+    if shortest < MIN_CELLS:
+        raise GateRefusal(
+            "event", f"a combination of facts rests on {shortest} intervals", where=where, fix="move the event"
+        )
+
+
+def rank(matrix: NDArray[np.int64]) -> int:
+    """Rank of a small integer matrix over the rationals, exact (fraction-free elimination).
+
+    >>> rank(np.array([[1, 2], [2, 4]]))
+    1
+    """
+    columns = np.unique(matrix, axis=1)
+    rows = [[int(value) for value in row] for row in columns]
+    found, previous = 0, 1
+    for column in range(columns.shape[1]):
+        pivot = next((n for n in range(found, len(rows)) if rows[n][column]), None)
+        if pivot is None:
+            continue
+        rows[found], rows[pivot] = rows[pivot], rows[found]
+        lead = rows[found]
+        for n in range(found + 1, len(rows)):
+            factor = rows[n][column]
+            rows[n] = [
+                (lead[column] * value - factor * top) // previous for value, top in zip(rows[n], lead, strict=True)
+            ]
+        previous = lead[column]
+        found += 1
+        if found == len(rows):
+            break
+    return found
+
+
+def check_late(
+    cells: NDArray[np.bool_], k: int, *, least: int = MIN_CELLS, where: str = "late pool"
+) -> NDArray[np.bool_]:
+    """Which homes' late cells of one (leaf, register, band) may now be opened as numbers of their own.
+
+    At least k homes must have late cells, and a home needs `least` of them: a late number over one cell *is* that
+    reading. The others' cells wait on. Where late cells are added into a bill's number instead of opened beside it,
+    ``least=1`` is enough.
+
+    Args:
+        cells: bool [n, t], late cells of the band that no fact holds yet. k: The floor.
+
+    Returns:
+        bool [n], the homes whose cells may be opened, at least k of them.
+
+    Raises:
+        GateRefusal: rule ``late-pool``: fewer than k homes have enough.
+
+    Source: PROTOCOL A, "late pool"; G1, G14.
+
+    >>> check_late(np.ones((15, 5), np.bool_), 15).all()
+    np.True_
+    """
+    ready = np.asarray(cells.sum(axis=1) >= least)
+    if int(ready.sum()) < k:
+        raise GateRefusal(
+            "late-pool",
+            f"{int(ready.sum())} homes have late cells enough, {k} are needed",
+            where=where,
+            fix="estimate now; the cells wait for more",
+        )
+    return ready
+
+
+def opens(weights: NDArray[np.int64], cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which bill facts rest on enough delivered cells to be opened; the others are estimated.
+
+    A book is wide over the whole period, but a home whose meter was away may have delivered one cell of a band: its
+    band sum is that reading. A fact opens if the weight on its cells is worth at least a fortieth of the intervals
+    (half of what the thinnest allowed band has).
+
+    Args:
+        weights: int64 [f, t]. cells: bool [n, t], closed cells.
+
+    Returns:
+        bool [n, f].
+
+    >>> opens(np.ones((1, 80), np.int64), np.array([[True] * 80, [True] + [False] * 79])).tolist()
+    [[True], [False]]
+    """
+    size = np.abs(weights)
+    support = cells.astype(np.float64) @ size.T.astype(np.float64)
+    return np.asarray(40 * support >= cells.shape[1] * size.max(axis=1, initial=0))
