@@ -8,7 +8,7 @@ Source: PROTOCOL A, "The gate": floor, one partition, bills. Cost: O(cells).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -151,6 +151,21 @@ def totals_plan(
 
 
 @dataclass(frozen=True)
+class LateSet:
+    """Late cells that enter one vector of a batch: they are added to the homes' numbers, never opened apart.
+
+    Args:
+        column: Vector of the book (a band).
+        cells: int64 [c, 4]: row within the leaf, UTC day, slot, version.
+        signs: int64 [c]: +1 for what now counts, -1 for a version that an earlier close counted.
+    """
+
+    column: int
+    cells: Ints
+    signs: Ints
+
+
+@dataclass(frozen=True)
 class BillsPlan:
     """What a `bills` batch adds up: every home of a leaf × every vector of its book.
 
@@ -160,6 +175,7 @@ class BillsPlan:
         registers: Register of each vector. weights: int64 [F, T] over the period.
         able: Per register bool [n]: rows certified capable of it (others have no such cells).
         pieces: (offset into the period, close) in order.
+        late: Late cells that enter with this batch.
         counts: int32 [h, F], cells behind each number. missing: int32 [h, F], cells of the vector not delivered.
     """
 
@@ -170,6 +186,7 @@ class BillsPlan:
     weights: Ints
     able: dict[int, Bits]
     pieces: tuple[tuple[int, Closed], ...]
+    late: tuple[LateSet, ...]
     counts: NDArray[np.int32]
     missing: NDArray[np.int32]
 
@@ -195,18 +212,25 @@ def covering(closes: Sequence[Closed], leaf: int, window: Window) -> tuple[tuple
 
 
 def bills_plan(
-    members: MemberList, leaf: int, window: Window, closes: Sequence[Closed], registers: Sequence[int], weights: Ints
+    members: MemberList,
+    leaf: int,
+    window: Window,
+    closes: Sequence[Closed],
+    vectors: tuple[Sequence[int], Ints],
+    late: Sequence[LateSet] = (),
 ) -> BillsPlan:
     """The plan of one leaf's batch of bills.
 
     Args:
         members: The epoch's list. leaf: leaf number. window: the billing period (T slots).
         closes: All closes of the leaf in the period, in order.
-        registers: Register of each of the F vectors. weights: int64 [F, T].
+        vectors: Register of each of the F vectors, and their weights int64 [F, T].
+        late: What enters from the late pool.
 
     Raises:
         GateRefusal: ``batch`` if the closes do not cover the period exactly.
     """
+    registers, weights = vectors
     pieces = covering(closes, leaf, window)
     rows = members.rows(leaf)
     homes, home_of_row = np.unique(members.homes[rows], return_inverse=True)
@@ -224,5 +248,59 @@ def bills_plan(
         able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
         counts[~able, column] = 0
         missing[able, column] = per_vector[column] - counts[able, column]
+    for part in late:
+        fresh = part.cells[part.signs > 0]
+        np.add.at(counts[:, part.column], home_of_row[fresh[:, 0]], 1)
+        slots = fresh[:, 1] * slots_per_day(window.resolution) + fresh[:, 2]
+        inside = (slots >= window.first) & (slots < window.end)
+        np.add.at(missing[:, part.column], home_of_row[fresh[inside, 0]], -1)
+    np.maximum(missing, 0, out=missing)
     able_rows = {register: capable(members, rows, register) for register in set(registers)}
-    return BillsPlan(rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, counts, missing)
+    return BillsPlan(
+        rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, tuple(late), counts, missing
+    )
+
+
+def late_set(
+    members: MemberList,
+    leaf: int,
+    column: int,
+    listed: Sequence[tuple[int, int, int, int]],
+    closed: Callable[[int, int], Closed | None],
+    rules: GateRules,
+) -> LateSet:
+    """Check the cells of a late close and give them their signs.
+
+    Args:
+        members: The epoch's list. leaf: leaf number. column: the vector they enter.
+        listed: (row within the leaf, UTC day, slot, version). closed: (day, slot) -> the close of that slot.
+
+    Raises:
+        GateRefusal: ``late``: a cell lies in no close, was counted by its close, or fewer than k homes have some.
+    """
+    per_day = slots_per_day(members.window.resolution)
+    rows = members.rows(leaf)
+    cells: list[tuple[int, int, int, int]] = []
+    signs: list[int] = []
+    for row, day, slot, version in listed:
+        close = closed(day, slot)
+        if close is None or not 0 <= row < len(rows) or not 0 <= slot < per_day or not 0 <= version < 256:
+            raise GateRefusal("late", "a late cell lies in no close", where=members.leaf_names[leaf], fix="close first")
+        cells.append((row, day, slot, version))
+        signs.append(1)
+        if row < len(close.present) and close.present[row, slot - close.a]:
+            old = int(close.version[row, slot - close.a])
+            if version <= old:
+                raise GateRefusal(
+                    "late", "a cell in a close is not late", where=members.leaf_names[leaf], fix="drop it"
+                )
+            cells.append((row, day, slot, old))
+            signs.append(-1)
+    array = np.array(cells, np.int64).reshape(-1, 4)
+    homes = len(np.unique(members.homes[rows[array[:, 0]]]))
+    if rules.on("late") and homes < rules.k:
+        raise GateRefusal(
+            "late", f"late readings wait until {rules.k} homes have some; now {homes} have",
+            where=members.leaf_names[leaf], fix="bill an estimate now and true it up later",
+        )  # fmt: skip
+    return LateSet(column, array, np.array(signs, np.int64))

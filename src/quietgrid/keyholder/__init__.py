@@ -1,0 +1,12 @@
+"""Keyholder: adds up masks behind the privacy gate, and writes down everything it let open.
+
+Runs at: one of three separate bodies: household association, grid operator's privacy office, regulator
+Sees: two of a meter's three mask keys, closes, questions, opened answers, the peers' votes
+Never sees: ciphertexts, readings, the third key
+In: Enrol from meter, Members from registry, Close from pes, Question from mdms, Consent from household
+Out: Vote, Sums, Ledger
+"""
+
+from quietgrid.keyholder.service import Keyholder, Parts
+
+__all__ = ["Keyholder", "Parts"]

@@ -16,9 +16,7 @@ class Kind(StrEnum):
     TOTALS = "totals"
     """Per-slot sums over one node of the one partition."""
     BILLS = "bills"
-    """One batch per leaf and period: every home, every vector of the book."""
-    LATE = "late"
-    """Per-home sums of late cells, once at least k homes have some."""
+    """One batch per leaf and period: every home, every vector of the book, with what the late pool lets in."""
     EVENT = "event"
     """One number per consenting home over an event's slots."""
 

@@ -158,10 +158,11 @@ class Close(Message, frozen=True):
 
 
 class LateClose(Message, frozen=True):
-    """Late, corrected or void cells of one leaf, period and vector that now enter bills. Voted like a close.
+    """Late, corrected or void cells of one leaf and band that enter the bills of one period. Voted like a close.
 
-    `cells`: (row within the leaf, day, slot of the day, version). `target_first/end`: the billing period whose book
-    row they belong to.
+    They are added to the homes' band sums and never opened apart: one late cell alone would be that reading.
+    `first`/`end`: the billing period whose bills they enter; cells may be of this or an earlier period.
+    `cells`: (row within the leaf, day, slot of the day, version).
     """
 
     NAME: ClassVar[str] = "late-close"
@@ -188,8 +189,7 @@ class QuestionMessage(Message, frozen=True):
     """A registered question, now to be evaluated (PROTOCOL A). Signed by the platform.
 
     `kind`: see `model.Kind`. `node`: leaf or union name. `quantity`: of totals. `first`/`end`: window.
-    `vector`: for late and event questions. `closes`: hashes, in (leaf, first slot) order.
-    `consents`: encoded `Signed[Consent]` for event facts.
+    `vector`: the event of an event question. `closes`: hashes, in (leaf, first slot) order, then late closes.
     """
 
     NAME: ClassVar[str] = "question"
@@ -202,7 +202,6 @@ class QuestionMessage(Message, frozen=True):
     end: int
     vector: str
     closes: list[bytes]
-    consents: list[bytes]
 
 
 class Sums(Message, frozen=True):

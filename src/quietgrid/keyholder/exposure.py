@@ -1,0 +1,90 @@
+"""The catch-all: with these answers, would some home's intervals follow from what was opened before?
+
+Puts one leaf and period into the form of `algorithms.leverage` and refuses a batch that exposes a home.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quietgrid.algorithms.leverage import Facts, Totals, check_leverage, net_total, register_total
+from quietgrid.algorithms.plan import BillsPlan, Bits, by_home, partition, totals_plan
+from quietgrid.keyholder.known import Known
+from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Book, Quantity
+from quietgrid.model.readings import EXPORT, IMPORT
+
+
+def audit_leaf(members: MemberList, leaf: int, plan: BillsPlan, book: Book, known: Known, rules: GateRules) -> None:
+    """Refuse the batch if it exposes a home (PROTOCOL A, "Leverage audit").
+
+    Args:
+        members: The epoch's list. leaf: leaf number. plan: the batch. book: its book.
+        known: For events and late closes of the same period. rules: the gate's numbers.
+
+    Raises:
+        GateRefusal: ``leverage``.
+    """
+    answered = totals_of(members, leaf, plan, rules)
+    check_leverage(answered, facts_of(members, leaf, plan, book, known), where=members.leaf_names[leaf])
+
+
+def totals_of(members: MemberList, leaf: int, plan: BillsPlan, rules: GateRules) -> list[Totals]:
+    """The slot totals of the leaf's own node over the period, as cells [homes, T] per total."""
+    node = members.leaf_names[leaf]
+    quantities = partition(members, rules).get(node, ((), ()))[1]
+    shape = (len(plan.homes), plan.weights.shape[1])
+    out = []
+    for quantity in quantities:
+        cells = {register: np.zeros(shape, np.bool_) for register in (IMPORT, EXPORT)}
+        for offset, close in plan.pieces:
+            piece = totals_plan(members, node, quantity, [close], rules)
+            width = close.b - close.a
+            for register, include in piece.include.items():
+                merged = _of_homes(plan, include & piece.allowed)
+                cells[register][:, offset : offset + width] = merged
+        if quantity is Quantity.NET:
+            out.append(net_total(cells[IMPORT], cells[EXPORT]))
+        else:
+            register = IMPORT if quantity is Quantity.IMPORT else EXPORT
+            out.append(register_total(register, cells[register]))
+    return out
+
+
+def facts_of(members: MemberList, leaf: int, plan: BillsPlan, book: Book, known: Known) -> list[Facts]:
+    """The batch's facts with the late cells that enter them, and those of events of the same leaf and period."""
+    facts = []
+    shape = (len(plan.homes), plan.weights.shape[1])
+    arrived = np.zeros(shape, np.bool_)
+    for offset, close in plan.pieces:
+        arrived[:, offset : offset + close.b - close.a] = _of_homes(plan, close.present)
+    per_day = slots_per_day(book.window.resolution)
+    for column, register in enumerate(plan.registers):
+        able = by_home(members.homes[plan.rows], plan.able[register][:, None])[:, 0]
+        cells = arrived & able[:, None]
+        for part in plan.late:
+            if part.column == column:
+                slots = part.cells[:, 1] * per_day + part.cells[:, 2] - book.window.first
+                inside = (slots >= 0) & (slots < shape[1])
+                cells[plan.home_of_row[part.cells[inside, 0]], slots[inside]] = True
+        facts.append(Facts(register, plan.weights[[column]], cells))
+    for (_, event_leaf), event in known.events.items():
+        weights = np.zeros((1, shape[1]), np.int64)
+        for slot, weight in event.slots:
+            if slot in book.window:
+                weights[0, slot - book.window.first] = weight
+        if event_leaf == leaf and weights.any():
+            holders = np.isin(plan.homes, np.array(event.holders, np.uint64))[:, None]
+            facts.append(Facts(event.register, weights, arrived, holders))
+    return facts
+
+
+def _of_homes(plan: BillsPlan, cells: Bits) -> Bits:
+    """Cells of member rows [m, t] (m <= rows) merged into homes [h, t]."""
+    if len(plan.homes) == len(plan.rows) == len(cells) and np.array_equal(plan.home_of_row, np.arange(len(cells))):
+        return cells
+    out = np.zeros((len(plan.homes), cells.shape[1]), np.bool_)
+    np.logical_or.at(out, plan.home_of_row[: len(cells)], cells)
+    return out

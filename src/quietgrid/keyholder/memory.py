@@ -1,0 +1,209 @@
+"""A keyholder's working memory: `Known`, mirrored from its store at start and after every change."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.crypto.public.envelope import decode, unpack_signed
+from quietgrid.errors import NotFoundError
+from quietgrid.keyholder.known import Known
+from quietgrid.keyholder.rules import closed_of
+from quietgrid.model.closed import Closed
+from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.store import KeyholderStore
+from quietgrid.wire.columns import book_of, member_list
+from quietgrid.wire.messages import (
+    BookMessage,
+    Certificate,
+    Close,
+    CommunityCard,
+    Enrol,
+    EventMessage,
+    LateClose,
+    Members,
+    Prices,
+    QuestionMessage,
+)
+
+KEPT_CLOSES = 4096
+ENDORSEMENTS = 2
+
+
+class Memory:
+    """Everything the gate decides on, in the form it decides on."""
+
+    def __init__(self, store: KeyholderStore, card: CommunityCard) -> None:
+        self._store = store
+        self._card = card
+        self._rows: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self.enrolments: dict[int, tuple[bytes, Enrol, Certificate]] = {}
+        self.household_pk: dict[int, bytes] = {}
+        self.known = Known(closes=Closes(self), late=Lates(store), consents=self._consents)
+        with store.read() as tx:
+            for row in tx.members.enrolments():
+                if not row.forgotten:
+                    enrol = decode(Enrol, row.signed)
+                    self.enrolled(enrol, row.hash, decode(Certificate, unpack_signed(enrol.certificate).body))
+            for data in tx.members.books():
+                self.add_book(decode(BookMessage, unpack_signed(data).body))
+            for data in tx.members.price_messages():
+                self.add_prices(decode(Prices, unpack_signed(data).body))
+            for data in tx.documents.all("event").values():
+                self.add_event(decode(EventMessage, unpack_signed(data).body))
+            self.known.blocked = set(tx.members.blocked())
+        self.reload_members()
+        self.reload_faults()
+
+    def enrolled(self, message: Enrol, digest: bytes, certificate: Certificate) -> None:
+        """Take note of a checked enrolment and its hash (the message kept in the store lacks its blobs)."""
+        self.enrolments[message.pid] = (digest, message, certificate)
+        self.household_pk.setdefault(message.home, message.household_pk)
+
+    def reload_members(self) -> None:
+        """Lists with at least two endorsements count."""
+        with self._store.read() as tx:
+            lists = [decode(Members, unpack_signed(data).body) for data in tx.members.all_members()]
+            endorsed = [m for m in lists if len(tx.members.endorsements(m.hash())) >= ENDORSEMENTS]
+        self.known.members = {(m.epoch, m.revision): member_list(m) for m in endorsed}
+        self._rows.clear()
+
+    def reload_faults(self) -> None:
+        """Slots for which the platform signed two closes are void for totals."""
+        with self._store.read() as tx:
+            self.known.void = {(f.leaf, slot) for f in tx.votes.faults() for slot in range(f.first, f.end)}
+
+    def add_book(self, message: BookMessage) -> None:
+        """Take note of a registered book."""
+        self.known.books[(message.leaf, message.first)] = book_of(message)
+
+    def add_prices(self, message: Prices) -> None:
+        """Take note of published prices."""
+        series = self.known.prices.setdefault(message.feed, {})
+        series.update(enumerate(message.price_micro_per_kwh, start=message.first))
+
+    def add_event(self, message: EventMessage) -> None:
+        """Take note of a registered event."""
+        self.known.events[(message.event, message.leaf)] = message
+
+    def key_rows(self, members: MemberList) -> NDArray[np.int64]:
+        """int64 [n]: row in the key files of each row of a member list."""
+        key = (members.epoch, members.revision)
+        if key not in self._rows:
+            with self._store.read() as tx:
+                self._rows[key] = tx.members.rows(members.pids)
+        return self._rows[key]
+
+    def _consents(self, subject: str) -> set[int]:
+        with self._store.read() as tx:
+            return {row.home for row in tx.members.consents(subject)}
+
+    def vector_names(self, question: QuestionMessage) -> list[str]:
+        """Names of the book's vectors a batch is about (one for a late close)."""
+        if question.vector:
+            return [question.vector]
+        for (_, first), book in self.known.books.items():
+            if first == question.first and book.window.end == question.end:
+                return [v.name for v in book.vectors]
+        return []
+
+    def close_of(self, digest: bytes) -> Closed | None:
+        """The voted close with this hash, decoded against the revision it names."""
+        with self._store.read() as tx:
+            if tx.votes.voted(digest) is None:
+                return None
+            data = tx.votes.close(digest).signed
+        close = decode(Close, unpack_signed(data).body)
+        return closed_of(close, digest, self.known.members[(close.epoch, close.revision)])
+
+    def closes_in(self, leaf: int, first: int, end: int) -> list[bytes]:
+        """Hashes of the voted closes of a leaf that touch slots [first, end)."""
+        with self._store.read() as tx:
+            return [row.hash for row in tx.votes.closes(leaf, first, end)]
+
+    def epoch_of(self, slot: int) -> Window:
+        """The window of the epoch that holds an absolute slot."""
+        for members in self.known.members.values():
+            if members.window.first <= slot < members.window.end:
+                return members.window
+        raise NotFoundError("no epoch holds this slot", where=f"slot {slot}", fix="ask about a listed epoch")
+
+    def cell(self, pid: int, slot: int) -> tuple[int, bool, float] | None:
+        """(leaf, whether the close counted this meter's cell, when the close was signed), None if not closed."""
+        for (epoch, _), members in self.known.members.items():
+            row = members.row_of.get(pid)
+            if row is None or not members.window.first <= slot < members.window.end:
+                continue
+            leaf = int(members.leaves[row])
+            with self._store.read() as tx:
+                rows = tx.votes.closes(leaf, slot, slot + 1)
+            for stored in rows:
+                close = decode(Close, unpack_signed(stored.signed).body)
+                if close.epoch != epoch:
+                    continue
+                cells = closed_of(close, stored.hash, self.known.members[(close.epoch, close.revision)])
+                at = int(np.searchsorted(members.rows(leaf), row))
+                present = at < len(cells.present) and bool(
+                    cells.present[at, slot - close.day * self.per_day() - close.a]
+                )
+                return leaf, present, close.signed_at
+        return None
+
+    def delivered(self, pid: int, window: Window) -> int:
+        """How many of a meter's cells the closes of a window counted."""
+        for members in self.known.members.values():
+            row = members.row_of.get(pid)
+            if row is not None and members.window == window:
+                leaf = int(members.leaves[row])
+                at = int(np.searchsorted(members.rows(leaf), row))
+                closes = self.known.closes.within(leaf, window.first, window.end)
+                return sum(int(c.present[at].sum()) for c in closes if at < len(c.present))
+        return 0
+
+    def per_day(self) -> int:
+        """Slots a day of this community."""
+        return slots_per_day(self._card.resolution)
+
+
+class Closes:
+    """hash -> `Closed`, the newest few thousand kept decoded."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._kept: OrderedDict[bytes, Closed] = OrderedDict()
+
+    def get(self, digest: bytes) -> Closed | None:
+        """The close, or None if it was never voted here."""
+        found = self._kept.get(digest)
+        if found is None:
+            found = self._memory.close_of(digest)
+            if found is None:
+                return None
+            self._kept[digest] = found
+            if len(self._kept) > KEPT_CLOSES:
+                self._kept.popitem(last=False)
+        return found
+
+    def within(self, leaf: int, first: int, end: int) -> Iterator[Closed]:
+        """The closes of a leaf that touch absolute slots [first, end)."""
+        for digest in self._memory.closes_in(leaf, first, end):
+            close = self.get(digest)
+            if close is not None:
+                yield close
+
+
+class Lates:
+    """hash -> late close that was voted here."""
+
+    def __init__(self, store: KeyholderStore) -> None:
+        self._store = store
+
+    def get(self, digest: bytes) -> LateClose | None:
+        """The late close, or None."""
+        with self._store.read() as tx:
+            data = tx.documents.find("late", digest.hex())
+        return None if data is None else decode(LateClose, unpack_signed(data).body)

@@ -1,0 +1,192 @@
+"""What is registered ahead: books, prices, events, consents; and what stops, clears or erases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from quietgrid.algorithms.weights import resolve
+from quietgrid.algorithms.wide import MAX_VECTORS, check_book
+from quietgrid.crypto.public.envelope import Signed, pack_signed
+from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.errors import ForbiddenError, GateRefusal, NotFoundError, VerificationError
+from quietgrid.keyholder.intake import omitted_cells
+from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.rules import MIN_PERIOD_DAYS
+from quietgrid.model.interval import DAY_S
+from quietgrid.model.question import Book
+from quietgrid.store.keyholder import ConsentRow
+from quietgrid.wire.columns import book_of
+from quietgrid.wire.messages import (
+    BookMessage,
+    Clearance,
+    Consent,
+    Endorsement,
+    EventMessage,
+    Omission,
+    Prices,
+)
+from quietgrid.wire.own import Erase
+
+if TYPE_CHECKING:
+    from quietgrid.keyholder.service import Parts
+
+H = TypeVar("H", Consent, Omission, Erase)
+
+
+class Registrar:
+    """Takes signed notices and checks who may send which."""
+
+    def __init__(self, parts: Parts, memory: Memory) -> None:
+        self._parts = parts
+        self._memory = memory
+        self._by_name = {
+            BookMessage.NAME: self._book, Prices.NAME: self._prices, EventMessage.NAME: self._event,
+            Consent.NAME: self._consent, Endorsement.NAME: self._endorsement, Omission.NAME: self._omission,
+            Clearance.NAME: self._clearance, Erase.NAME: self._erase,
+        }  # fmt: skip
+
+    def take(self, signed: Signed) -> None:
+        """Take one notice, or raise why not. Taking the same notice again does nothing."""
+        handler = self._by_name.get(signed.name)
+        if handler is None:
+            raise VerificationError("a keyholder takes no such message", where=signed.name, fix="check the address")
+        handler(signed)
+
+    def _book(self, signed: Signed) -> None:
+        parts, known = self._parts, self._memory.known
+        message = open_signed(signed, BookMessage, parts.card.platform_pk)
+        book = book_of(message)
+        members = known.newest(message.epoch)
+        if not (members.window.first <= book.window.first and book.window.end <= members.window.end):
+            raise GateRefusal(
+                "book", "the period reaches outside its epoch", where=f"leaf {book.leaf}", fix="shorten it"
+            )
+        before = known.books.get((book.leaf, book.window.first))
+        if before == book:
+            return
+        rules = parts.rules
+        if rules.on("book"):
+            if parts.clock.now() > book.window.first * book.window.resolution:
+                raise GateRefusal(
+                    "book", "a book is registered before its period starts", where=f"leaf {book.leaf}",
+                    fix="use it for the next period",
+                )  # fmt: skip
+            if len(book.window) * book.window.resolution < (MIN_PERIOD_DAYS * DAY_S) - 3600:
+                raise GateRefusal(
+                    "book",
+                    f"a period has at least {MIN_PERIOD_DAYS} days",
+                    where=f"leaf {book.leaf}",
+                    fix="lengthen it",
+                )
+            for (leaf, _), other in known.books.items():
+                if leaf == book.leaf and len(other.window.intersect(book.window)):
+                    raise GateRefusal(
+                        "book", "periods of one leaf overlap", where=f"leaf {leaf}", fix="one book a period"
+                    )
+            check_bands(book)
+        with parts.store.begin() as tx:
+            tx.members.put_book(
+                message.epoch, book.leaf, book.window.first, book.window.end, message.hash(), pack_signed(signed)
+            )
+        self._memory.add_book(message)
+
+    def _prices(self, signed: Signed) -> None:
+        message = open_signed(signed, Prices, self._parts.card.platform_pk)
+        with self._parts.store.begin() as tx:
+            tx.members.put_prices(
+                message.feed, message.resolution, message.first, np.array(message.price_micro_per_kwh, np.int64), message.hash(),
+                pack_signed(signed),
+            )  # fmt: skip
+        self._memory.add_prices(message)
+
+    def _event(self, signed: Signed) -> None:
+        message = open_signed(signed, EventMessage, self._parts.card.platform_pk)
+        with self._parts.store.begin() as tx:
+            tx.documents.put("event", f"{message.event}/{message.leaf}", pack_signed(signed))
+        self._memory.add_event(message)
+
+    def _consent(self, signed: Signed) -> None:
+        message = self._by_household(signed, Consent)
+        with self._parts.store.begin() as tx:
+            tx.members.put_consent(
+                ConsentRow(
+                    message.home,
+                    message.subject,
+                    message.recipient,
+                    message.expires,
+                    signed.hash(),
+                    pack_signed(signed),
+                )
+            )
+
+    def _endorsement(self, signed: Signed) -> None:
+        message = next(
+            (open_signed(signed, Endorsement, pk) for pk in self._parts.card.keyholder_pks if pk == signed.signer), None
+        )
+        if message is None or self._parts.card.keyholder_pks[message.keyholder] != signed.signer:
+            raise VerificationError("not a keyholder of this community", where="endorsement", fix="send a peer's")
+        with self._parts.store.begin() as tx:
+            tx.members.put_endorsement(message.members, message.keyholder, pack_signed(signed))
+        self._memory.reload_members()
+
+    def _omission(self, signed: Signed) -> None:
+        """Count delivered cells that a later close left out; over the limit the leaf's totals stop (PROTOCOL C, G9)."""
+        message = self._by_household(signed, Omission)
+        parts, memory = self._parts, self._memory
+        leaf, left_out = -1, set()
+        for day, slot, _, accepted_at in omitted_cells(message, parts.card.concentrator_pk):
+            at = day * memory.per_day() + slot
+            found = memory.cell(message.pid, at)
+            if found is None:
+                continue
+            leaf, present, signed_at = found
+            if accepted_at < signed_at and not present:
+                left_out.add(at)
+        if not left_out:
+            return
+        with parts.store.begin() as tx:
+            slots = np.array(sorted(left_out), np.int64)
+            tx.members.put_omission(message.home, np.full(len(slots), message.pid, np.uint64), slots)
+            window = memory.epoch_of(int(slots[0]))
+            omitted = tx.members.omissions(message.home, window.first, window.end)
+            delivered = memory.delivered(message.pid, window) + omitted
+            if parts.rules.on("omission") and omitted * 100 > parts.rules.max_omitted_percent * delivered:
+                tx.members.block_leaf(leaf, "delivered readings were left out of closes")
+                memory.known.blocked.add(leaf)
+
+    def _clearance(self, signed: Signed) -> None:
+        message = open_signed(signed, Clearance, self._parts.card.auditor_pk)
+        with self._parts.store.begin() as tx:
+            tx.members.clear_leaf(message.leaf, pack_signed(signed))
+        self._memory.known.blocked.discard(message.leaf)
+
+    def _erase(self, signed: Signed) -> None:
+        """Forget a home: keys of its meters, ledger bodies, salts and key. Votes stay: they name no meter."""
+        message = self._by_household(signed, Erase)
+        parts = self._parts
+        pids = [pid for pid, (_, enrol, _) in self._memory.enrolments.items() if enrol.home == message.home]
+        with parts.store.read() as tx:
+            rows = tx.members.rows(np.array(pids, np.uint64))
+        for row in rows.tolist():
+            parts.keys.erase_row(row)
+        with parts.store.begin() as tx:
+            tx.ledger.erase_home(message.home)
+
+    def _by_household(self, signed: Signed, kind: type[H]) -> H:
+        public = next((pk for pk in self._memory.household_pk.values() if pk == signed.signer), None)
+        if public is None:
+            raise ForbiddenError("no household here has this key", where=signed.name, fix="sign with the household key")
+        message = open_signed(signed, kind, public)
+        if self._memory.household_pk.get(message.home) != signed.signer:
+            raise NotFoundError("not this household's home", where=signed.name, fix="sign for your own home")
+        return message
+
+
+def check_bands(book: Book) -> None:
+    """The book's rules as far as they can be checked before prices are known; the rest is checked with the bills."""
+    if len(book.vectors) > MAX_VECTORS:
+        raise GateRefusal("book", "too many vectors", where=f"leaf {book.leaf}", fix=f"use at most {MAX_VECTORS}")
+    bands = tuple(v for v in book.vectors if v.rule != "prices")
+    check_book(Book(book.leaf, book.window, bands), np.stack([resolve(v, book.window) for v in bands]))

@@ -1,0 +1,344 @@
+"""The keyholder: takes keys, votes on what arrived, adds up masks behind the gate, writes everything down.
+
+Commit order (PROTOCOL A): close -> vote + ledger -> release + ledger -> sums. Each arrow is an fsync.
+One writer at a time (`_writing`); `votes` only reads, so that two keyholders asking each other never wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
+from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.crypto.secret.chain import PAIRS_OF
+from quietgrid.crypto.secret.keyfiles import KeyFiles
+from quietgrid.crypto.secret.unseal import PrivateKem
+from quietgrid.errors import ConflictError, GateRefusal, InputError, QuietgridError, UnavailableError, VerificationError
+from quietgrid.keyholder import ledger
+from quietgrid.keyholder.gate import Evaluated, evaluate
+from quietgrid.keyholder.intake import Enrolled, check_enrolment, check_evidence
+from quietgrid.keyholder.joining import take
+from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.registered import Registrar
+from quietgrid.keyholder.rules import check_members
+from quietgrid.keyholder.voting import Ballot
+from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import DAY_S, Clock
+from quietgrid.store import KeyholderStore
+from quietgrid.wire.columns import pack_bits
+from quietgrid.wire.links import Outcome, PeerLink, refusal_of
+from quietgrid.wire.messages import (
+    Ack,
+    CommunityCard,
+    Endorsement,
+    Head,
+    LedgerNote,
+    Members,
+    Opened,
+    QuestionMessage,
+    Refusal,
+    Sums,
+    VoteLog,
+)
+from quietgrid.wire.own import LedgerItem, LedgerPage
+
+
+@dataclass
+class Parts:
+    """What a keyholder is made of.
+
+    Args:
+        index: 0 association, 1 grid operator's privacy office, 2 regulator.
+        card: The community it serves. identity, kem: its keys. store, keys: its database and key files.
+        clock: Time. rules: the gate's numbers. peers: links to the other two.
+    """
+
+    index: int
+    card: CommunityCard
+    identity: Identity
+    kem: PrivateKem
+    store: KeyholderStore
+    keys: KeyFiles
+    clock: Clock
+    rules: GateRules = field(default_factory=GateRules)
+    peers: Sequence[PeerLink] = ()
+
+
+class Keyholder:
+    """One of the three. See the module for the order of what it does.
+
+    Privacy: holds two of three day keys of every meter; sees no ciphertext.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.index = parts.index
+        self.memory = Memory(parts.store, parts.card)
+        self._writing = threading.RLock()
+        self._ballot = Ballot(parts, self.memory)
+        self._registrar = Registrar(parts, self.memory)
+
+    # -- joining ---------------------------------------------------------------------------------------------------
+
+    def enrol(self, enrolments: Sequence[Signed]) -> list[Outcome]:
+        """Check enrolments and take their two keys; a signed `Ack` each. Enrolling again gives the same ack."""
+        parts = self.parts
+        out: list[Outcome] = []
+        new: list[Enrolled] = []
+        for signed in enrolments:
+            try:
+                checked = check_enrolment(signed, parts.card, parts.kem, self.index)
+                known = self.memory.enrolments.get(checked.message.pid)
+                if known is None:
+                    new.append(checked)
+                elif known[0] != checked.message.hash():
+                    raise ConflictError(
+                        "this meter is enrolled with other keys", where=f"meter {checked.message.pid}",
+                        fix="replace the meter: a new pid",
+                    )  # fmt: skip
+                out.append(parts.identity.sign(Ack(self.index, checked.message.pid, checked.message.hash())))
+            except QuietgridError as error:
+                out.append(refusal_of(error))
+        with self._writing:
+            take(parts, new)
+            for checked in new:
+                self.memory.enrolled(checked.message, checked.message.hash(), checked.certificate)
+        return out
+
+    def members(self, signed: Signed) -> Signed:
+        """Check the registrar's list against the enrolments seen here; a signed `Endorsement`."""
+        parts = self.parts
+        message = open_signed(signed, Members, parts.card.registrar_pk)
+        with self._writing:
+            listed = check_evidence(message, self.memory.enrolments)
+            lists = self.memory.known.members
+            check_members(listed, [m for at, m in lists.items() if at < (listed.epoch, listed.revision)], parts.rules)
+            endorsement = parts.identity.sign(Endorsement(self.index, message.hash()))
+            with parts.store.begin() as tx:
+                tx.members.put_members(listed.epoch, listed.revision, message.hash(), pack_signed(signed))
+                tx.members.put_endorsement(message.hash(), self.index, pack_signed(endorsement))
+            self.memory.reload_members()
+        return endorsement
+
+    def register(self, signed: Sequence[Signed]) -> list[Refusal | None]:
+        """Take books, prices, events, consents, peers' endorsements, omissions, clearances, erasures."""
+        out: list[Refusal | None] = []
+        for envelope in signed:
+            try:
+                with self._writing:
+                    self._registrar.take(envelope)
+                out.append(None)
+            except QuietgridError as error:
+                out.append(refusal_of(error))
+        return out
+
+    # -- voting ----------------------------------------------------------------------------------------------------
+
+    def votes_on(self, subjects: Sequence[Signed]) -> list[Outcome]:
+        """Vote on closes, late closes and batches: once per (leaf, slot), final, persisted before it is told."""
+        with self._writing:
+            return self._ballot.vote(subjects)
+
+    def votes(self, subjects: Sequence[bytes], head: Signed) -> list[Signed | None]:
+        """To a peer: our signed votes for these subjects. The peer's head is kept (it may need it back one day)."""
+        self._keep_head(head)
+        with self.parts.store.read() as tx:
+            found = [tx.votes.voted(subject) for subject in subjects]
+        return [None if data is None else unpack_signed(data) for data in found]
+
+    def log_after(self, seq: int, head: Signed) -> VoteLog:
+        """To a peer that was away: everything we voted on since our entry `seq`, and its newest head we know."""
+        asker = self._peer_of(head)
+        subjects, last = self._ballot.log_after(seq)
+        with self.parts.store.read() as tx:
+            seen_seq, seen_hash = tx.ledger.peer_head(asker)
+        self._keep_head(head)
+        return VoteLog(self.index, subjects, last, seen_seq, seen_hash)
+
+    def head(self) -> Signed:
+        """Our newest ledger entry, signed."""
+        with self.parts.store.read() as tx:
+            seq, digest = tx.ledger.head()
+        return self.parts.identity.sign(Head(self.index, seq, digest))
+
+    def _peer_of(self, head: Signed) -> int:
+        for index, public in enumerate(self.parts.card.keyholder_pks):
+            if head.signer == public and index != self.index:
+                return open_signed(head, Head, public).keyholder
+        raise VerificationError("not a peer of this community", where="head", fix="use the card's keyholders")
+
+    def _keep_head(self, head: Signed) -> None:
+        asker = self._peer_of(head)
+        message = open_signed(head, Head, head.signer)
+        self._ballot.keep_head(asker, message)
+
+    def catch_up(self) -> bool:
+        """Adopt the peers' logs as far as they can be reached; True once both are adopted."""
+        with self._writing:
+            return self._ballot.catch_up()
+
+    # -- answering -------------------------------------------------------------------------------------------------
+
+    def questions(self, questions: Sequence[Signed]) -> list[Outcome]:
+        """Component sums for the questions the gate lets open; a refusal with its rule for the others."""
+        out: list[Outcome | None] = [None] * len(questions)
+        decided: list[tuple[int, QuestionMessage, Evaluated]] = []
+        with self._writing:
+            for at, signed in enumerate(questions):
+                try:
+                    message = open_signed(signed, QuestionMessage, self.parts.card.platform_pk)
+                    decided.append((at, message, self._decide(message)))
+                except QuietgridError as error:
+                    out[at] = refusal_of(error)
+            wanted = [list(m.closes) + ([e.subject] if e.subject else []) for _, m, e in decided]
+            seen = self._ballot.peers_agree([subject for group in wanted for subject in group])
+            ready = []
+            for (at, message, ruling), group in zip(decided, wanted, strict=True):
+                missing = next((seen[s] for s in group if seen[s]), "") if self.parts.rules.on("votes") else ""
+                if missing:
+                    out[at] = refusal_of(
+                        UnavailableError(missing, where=f"{message.kind} {message.node}", fix="ask again when it has")
+                    )
+                else:
+                    ready.append((at, message, ruling))
+            self._release(questions, ready, out)
+        return [o if o is not None else Refusal(500, "", "not answered", "", "") for o in out]
+
+    def _decide(self, message: QuestionMessage) -> Evaluated:
+        if message.community != self.parts.card.community:
+            raise VerificationError("another community's question", where=message.node, fix="ask its own keyholders")
+        try:
+            return evaluate(message, self.memory.known, self.parts.rules)
+        except GateRefusal as refusal:
+            self._note_refusal(message, refusal)
+            raise
+
+    def _note_refusal(self, message: QuestionMessage, refusal: GateRefusal) -> None:
+        """An attempt on one home shows in that home's ledger."""
+        digits = message.node.removeprefix("home:")
+        if not (message.node.startswith("home:") and digits.isascii() and digits.isdecimal() and len(digits) < 21):
+            return
+        note = self._note(message, "refused", refusal.rule, [], [])
+        with self.parts.store.begin() as tx:
+            ledger.append(tx, [(int(digits), note)])
+
+    def _note(self, message: QuestionMessage, kind: str, rule: str, values: list[int], counts: list[int]) -> LedgerNote:
+        resolution = self.parts.card.resolution
+        vectors = [message.vector] if message.vector else []
+        if kind in ("bill", "fact"):
+            vectors = self.memory.vector_names(message)
+        why = {"totals": "feeder totals", "bills": "bills of the period", "late": "late readings", "event": "an event"}
+        return LedgerNote(
+            kind, message.node, message.first, message.end, resolution, message.quantity, vectors, values, counts,
+            "platform", why.get(message.kind, message.kind), rule, message.hash(), list(message.closes),
+            self.parts.clock.now(),
+        )  # fmt: skip
+
+    def _release(
+        self, asked: Sequence[Signed], ready: list[tuple[int, QuestionMessage, Evaluated]], out: list[Outcome | None]
+    ) -> None:
+        parts = self.parts
+        parts.keys.advance(int(parts.clock.now()) // DAY_S)
+        answers: list[tuple[int, QuestionMessage, Evaluated, Signed]] = []
+        day_cache: dict[int, NDArray[np.uint8]] = {}
+        for at, message, ruling in ready:
+            try:
+                answers.append((at, message, ruling, self._sums(message, ruling, day_cache)))
+            except QuietgridError as error:
+                out[at] = refusal_of(error)
+        with parts.store.begin() as tx:
+            for at, message, ruling, signed in answers:
+                if tx.votes.put_release(message.hash(), pack_signed(signed)):
+                    ledger.append(tx, self._notes(message, ruling))
+                    if len(ruling.homes):
+                        tx.documents.put("question", message.hash().hex(), pack_signed(asked[at]))
+                out[at] = signed
+
+    def _notes(self, message: QuestionMessage, ruling: Evaluated) -> list[tuple[int | None, LedgerNote]]:
+        notes: list[tuple[int | None, LedgerNote]] = [
+            (None, self._note(message, message.kind, "floor" if message.kind == "totals" else "batch", [], []))
+        ]
+        if len(ruling.homes):
+            counts = ruling.counts.reshape(len(ruling.homes), -1)
+            notes += [
+                (int(home), self._note(message, "bill", "batch", [], counts[i].tolist()))
+                for i, home in enumerate(ruling.homes)
+            ]
+        return notes
+
+    def _sums(self, message: QuestionMessage, ruling: Evaluated, cache: dict[int, NDArray[np.uint8]]) -> Signed:
+        parts = self.parts
+        rows = self.memory.key_rows(ruling.members)[ruling.rows]
+        components = []
+        for at in range(len(PAIRS_OF[self.index])):
+            component = ruling.component(self._day_keys(at, rows, cache))
+            components.append(np.where(ruling.allowed, component, np.uint64(0)).astype("<u8").tobytes())
+        return parts.identity.sign(
+            Sums(
+                self.index, message.hash(), pack_bits(ruling.allowed), ruling.counts.astype("<i4").tobytes(), components
+            )
+        )
+
+    def _day_keys(
+        self, pair: int, rows: NDArray[np.int64], cache: dict[int, NDArray[np.uint8]]
+    ) -> Callable[[int], NDArray[np.uint8]]:
+        def keys(day: int) -> NDArray[np.uint8]:
+            if day not in cache:
+                if len(cache) > 128:
+                    cache.clear()
+                cache[day] = self.parts.keys.day_keys(day)
+            chosen: NDArray[np.uint8] = cache[day][pair, rows]
+            return chosen
+
+        return keys
+
+    def opened(self, opened: Sequence[Signed]) -> None:
+        """Take notice of what came out: each home's numbers enter its ledger, readable by it alone."""
+        with self._writing:
+            for signed in opened:
+                message = open_signed(signed, Opened, self.parts.card.platform_pk)
+                key = message.question.hex()
+                with self.parts.store.read() as tx:
+                    asked = tx.documents.find("question", key)
+                    known = tx.documents.find("opened", key)
+                if asked is None or known is not None:
+                    continue
+                notes = self._fact_notes(unpack_signed(asked), message)
+                with self.parts.store.begin() as tx:
+                    tx.documents.put("opened", key, pack_signed(signed))
+                    ledger.append(tx, notes)
+
+    def _fact_notes(self, question: Signed, opened: Opened) -> list[tuple[int | None, LedgerNote]]:
+        message = open_signed(question, QuestionMessage, self.parts.card.platform_pk)
+        ruling = evaluate(message, self.memory.known, self.parts.rules)
+        values = np.frombuffer(opened.answer, "<i8")
+        if values.size != ruling.allowed.size:
+            raise InputError("the answer does not fit the question", where=message.node, fix="send all numbers")
+        table = values.reshape(len(ruling.homes), -1)
+        return [
+            (int(home), self._note(message, "fact", "batch", table[i].tolist(), []))
+            for i, home in enumerate(ruling.homes)
+        ]
+
+    def erase_old_days(self) -> int:
+        """Forget day keys older than `retain_days`; returns the first day still held."""
+        first = int(self.parts.clock.now()) // DAY_S - self.parts.rules.retain_days
+        with self._writing:
+            self.parts.keys.erase_days_before(first)
+        return first
+
+    def ledger_of(self, home: int, after: int, limit: int) -> Signed:
+        """What one household may see: entries about nobody and its own; of others the digest only (`LedgerPage`)."""
+        with self.parts.store.read() as tx:
+            entries = tx.ledger.entries(after=after, limit=limit)
+        items = []
+        for e in entries:
+            mine = e.home is None or e.home == home
+            shown = (e.home, e.kind, e.salt, e.body) if mine else (None, "other", b"", b"")
+            items.append(LedgerItem(e.seq, e.hash, e.digest, *shown))
+        return self.parts.identity.sign(LedgerPage(self.index, home, after, items))

@@ -1,0 +1,39 @@
+"""From an opened answer to what is kept: totals with their counts, facts with what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quietgrid.algorithms.plan import BillsPlan, TotalsPlan
+from quietgrid.mdms.opening import Answer
+from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Book, Quantity
+from quietgrid.model.total import Fact, Status, Total
+
+
+def total_of(node: str, quantity: Quantity, plan: TotalsPlan, members: MemberList, answer: Answer) -> Total:
+    """The total of one node; `implausible` where it lies outside what its connections can carry (PROTOCOL C, G13)."""
+    resolution = members.window.resolution
+    per_day = slots_per_day(resolution)
+    window = Window(plan.day * per_day + plan.a, plan.day * per_day + plan.b, resolution)
+    power = int(members.connection_w[plan.rows].sum())
+    bound = power * resolution // 3600
+    low = -bound if quantity is Quantity.NET else 0
+    plausible = (answer.values >= low) & (answer.values <= bound)
+    status = answer.status if bool(plausible[answer.allowed].all()) else Status.IMPLAUSIBLE
+    homes = len(np.unique(members.homes[plan.rows]))
+    return Total(node, quantity, window, answer.values, plan.homes, homes, answer.allowed, status)
+
+
+def facts_of(book: Book, plan: BillsPlan, answer: Answer) -> list[Fact]:
+    """The facts of a batch, home by home, vectors in book order."""
+    values = answer.values.reshape(len(plan.homes), -1)
+    return [
+        Fact(
+            int(home), vector.name, vector.register, book.window, int(values[row, column]),
+            int(plan.counts[row, column]), int(plan.missing[row, column]), answer.status,
+        )
+        for row, home in enumerate(plan.homes.tolist())
+        for column, vector in enumerate(book.vectors)
+    ]  # fmt: skip
