@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietgrid.crypto.public.sealing import HYBRID, X25519, seal, seal_info
-from quietgrid.crypto.secret.unseal import PrivateKem
+from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import ConfigError, VerificationError
 
 KINDS = [X25519, HYBRID]

@@ -13,7 +13,7 @@ from quietgrid.crypto.public.merkle import leaf_hash, root_from_path
 from quietgrid.crypto.public.sealing import seal_info
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF, check_kcv
-from quietgrid.crypto.secret.unseal import PrivateKem
+from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import VerificationError
 from quietgrid.model.party import MemberList
 from quietgrid.wire.columns import member_list

@@ -17,7 +17,7 @@ from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF
 from quietgrid.crypto.secret.keyfiles import KeyFiles
-from quietgrid.crypto.secret.unseal import PrivateKem
+from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import ConflictError, GateRefusal, InputError, QuietgridError, UnavailableError, VerificationError
 from quietgrid.keyholder import ledger
 from quietgrid.keyholder.gate import Evaluated, evaluate

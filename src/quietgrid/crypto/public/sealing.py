@@ -49,7 +49,7 @@ def _public_key(public: bytes) -> X25519PublicKey | MLKEM768X25519PublicKey:
 
 
 def seal(plaintext: bytes, public: bytes, info: bytes) -> bytes:
-    """Seal `plaintext` to the owner of `public`; opened by `crypto.secret.unseal` with the same `info`.
+    """Seal `plaintext` to the owner of `public`; opened by `crypto.unseal` with the same `info`.
 
     Raises:
         VerificationError: `public` is not a sealing key.
