@@ -1,0 +1,1 @@
+"""Figures that can be checked: ours and the peers on the same work, in the same run."""
