@@ -207,8 +207,14 @@ class Segments(Tables):
             at[rows, place.slots] = np.minimum(at[rows, place.slots], accepted_at)
         return at
 
-    def heads(self, day: int, resolution: int, row_first: int = 0, row_end: int | None = None) -> list[HeadRow]:
-        """The heads of all parts of a day that touch rows ``[row_first, row_end)``, oldest first."""
+    def heads(
+        self, day: int, resolution: int, row_first: int = 0, row_end: int | None = None, first: int | None = None
+    ) -> list[HeadRow]:
+        """The heads of all parts of a day, oldest first.
+
+        Args:
+            row_first, row_end: only parts that touch these rows. first: only frames that start at this slot of the day.
+        """
         s = _segment.c
         query = (
             sa.select(s.batch, s.part, s.registers, *_PLACE, s.rows, s.heads)
@@ -217,6 +223,8 @@ class Segments(Tables):
         )
         if row_end is not None:
             query = query.where(s.first_row < row_end)
+        if first is not None:
+            query = query.where(s.first_slot == first)
         found = []
         for row in self._c.execute(query):
             heads = np.frombuffer(row.heads, HEAD)

@@ -209,6 +209,12 @@ def frame_head(record: np.void) -> FrameHead:
     return FrameHead(RESOLUTIONS[int(record["resolution"])], registers, day, pid, seq, first, count, version)
 
 
+def join_frame(head: FrameHead, body: NDArray[np.uint64], mac: bytes) -> bytes:
+    """The frame that was taken apart into head, body (uint64 [registers, count]) and MAC."""
+    packed = pack_frame(head, body, b"")
+    return packed[:-MAC_BYTES] + mac
+
+
 def parse_frames(batch: Sequence[bytes] | bytes) -> Frames:
     """Frames of equal length as columns.
 
