@@ -66,7 +66,7 @@ def _by_definition(rng: np.random.Generator) -> dict[str, float]:
     """The same small leaf by ranks of the whole matrix and by the audit, CPU seconds."""
     homes, days = 5, 1
     totals, facts = leaf("missing", homes, rng, days)
-    cells, weights = totals[0].terms[0][2], facts[0].weights
+    cells, weights = totals[0].terms[0][1], facts[0].weights
     slots = cells.shape[1]
     rows = np.zeros((slots + homes * len(weights), homes, slots), np.int64)
     rows[np.arange(slots), :, np.arange(slots)] = cells.T

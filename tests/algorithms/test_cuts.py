@@ -37,7 +37,7 @@ def by_rank(pairs: list[tuple[int, int]]) -> int:
 
 
 @given(MEMBERSHIPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_smallest_cut_is_the_smallest_exposed_set(pairs: list[tuple[int, int]]) -> None:
     assert smallest_cut(*columns(pairs)) == by_rank(pairs)
 

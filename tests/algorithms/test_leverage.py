@@ -48,14 +48,14 @@ def exact_rank(rows: list[list[int]]) -> int:
 def matrix(case: Case) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All answers as rows [rows, n, registers × t]; the owner of each row (-1: a total)."""
     totals, facts = case
-    homes, slots = (totals[0].terms[0][2] if totals else facts[0].cells).shape
+    homes, slots = (totals[0].terms[0][1] if totals else facts[0].cells).shape
     rows: list[NDArray[np.int64]] = []
     owners: list[int] = []
     for total in totals:
         for slot in range(slots):
             row = np.zeros((homes, 2, slots), np.int64)
-            for register, sign, cells in total.terms:
-                row[:, register, slot] += sign * cells[:, slot]
+            for number, (register, cells) in enumerate(total.terms):
+                row[:, register, slot] += (1, -1)[number] * cells[:, slot]
             rows.append(row.reshape(homes, -1))
             owners.append(-1)
     for fact in facts:
@@ -139,7 +139,7 @@ def test_agrees_with_exact_rank_on_a_thousand_random_leaves() -> None:
 def test_sets_agree_with_exact_rank() -> None:
     rng = np.random.default_rng(5)
     leaks = 0
-    for number in range(150):
+    for number in range(120):
         case = random_case(rng)
         homes = case[1][0].cells.shape[0]
         sets = [[one, two] for one in range(homes) for two in range(one)]
@@ -150,12 +150,12 @@ def test_sets_agree_with_exact_rank() -> None:
 
 
 def test_agrees_with_the_rank_of_the_whole_matrix_on_larger_leaves() -> None:
-    """Up to 9 homes and 60 intervals, where intervals repeat: ranks modulo another prime."""
+    """Up to 7 homes and 45 intervals, where intervals repeat: ranks modulo another prime."""
     rng = np.random.default_rng(8)
     field = Field(2_147_483_647)
     leaks = 0
-    for number in range(40):
-        homes, slots = int(rng.integers(4, 10)), int(rng.integers(20, 61))
+    for number in range(30):
+        homes, slots = int(rng.integers(4, 8)), int(rng.integers(20, 46))
         weights = (rng.integers(0, 3, slots) == np.arange(3)[:, None]).astype(np.int64)
         arrived = rng.random((homes, slots)) > 0.05
         totals = arrived & (rng.random((homes, slots)) > rng.choice([0.0, 0.01]))
@@ -170,7 +170,7 @@ def test_agrees_with_the_rank_of_the_whole_matrix_on_larger_leaves() -> None:
                 expected.append(home)
         assert audit(*case, seed=number).tolist() == expected, f"case {number}"
         leaks += bool(expected)
-    assert 8 <= leaks <= 36
+    assert 5 <= leaks <= 27
 
 
 def month(homes: int = 15, days: int = 28) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -267,7 +267,7 @@ def test_refuses_what_does_not_fit() -> None:
     book, cells = month()
     with pytest.raises(InputError, match="shape"):
         audit([register_total(0, cells)], [Facts(0, book[:, 1:], cells)])
-    with pytest.raises(InputError, match="cells"):
+    with pytest.raises(InputError, match="shape"):
         audit([register_total(0, cells), register_total(1, cells[:4])], [])
     with pytest.raises(InputError, match="nothing"):
         audit([], [])

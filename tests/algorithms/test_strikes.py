@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quietgrid.algorithms.leverage import Facts, audit, register_total
-from quietgrid.algorithms.strikes import strike_halves
+from quietgrid.algorithms.strikes import _below, strike_halves
 from quietgrid.errors import GateRefusal, InputError
 
 LEAF = np.arange(100, 130, dtype=np.uint64)
@@ -42,6 +42,11 @@ def test_known_answer() -> None:
     assert one.tolist() == sorted(order[:15])
     assert two.tolist() == sorted(order[15:])
     assert hashlib.sha256(one.astype("<u8").tobytes()).hexdigest()[:16] == "f7f4a1764d12d7c7"
+
+
+def test_numbers_in_the_incomplete_last_multiple_are_thrown_away() -> None:
+    assert _below(3, iter([2**64 - 1, 5])) == 2
+    assert _below(3, iter([2**64 - 2])) == (2**64 - 2) % 3
 
 
 def test_every_home_and_every_pair_lands_together_about_equally_often() -> None:

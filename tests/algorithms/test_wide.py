@@ -74,6 +74,14 @@ def test_a_band_needs_a_twentieth_of_the_intervals_and_leaves_one(ones: int, pas
             wide(band)
 
 
+def test_a_negative_spike_is_refused() -> None:
+    weights = 1000 + np.random.default_rng(1).integers(-10, 10, SLOTS)
+    wide(weights)
+    weights[:4] = 0
+    with pytest.raises(GateRefusal, match="carry the weight"):
+        wide(weights)
+
+
 def test_more_than_4096_steps_are_refused() -> None:
     weights = np.random.default_rng(0).integers(0, 4096, SLOTS)
     weights[:2] = 0, 4096

@@ -101,7 +101,6 @@ def _cut(edges: dict[tuple[Vertex, Vertex], int]) -> int:
 
     graph = networkx.Graph()
     for (one, two), homes in edges.items():
-        weight = graph.get_edge_data(one, two, {"weight": 0})["weight"]
-        graph.add_edge(one, two, weight=weight + homes)
+        graph.add_edge(one, two, weight=homes)
     value, _ = networkx.stoer_wagner(graph)
     return int(value)

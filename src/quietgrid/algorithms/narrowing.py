@@ -31,10 +31,11 @@ class Totals:
     """One opened total an interval.
 
     Args:
-        terms: (register, sign +1 or -1, bool [n, t] cells in it), one a register.
+        terms: (register, bool [n, t] cells in it), one a register. Signs are left out: import - export reveals
+            exactly what import + export would, for replacing a reading by its negative changes no rank.
     """
 
-    terms: tuple[tuple[int, int, Mask], ...]
+    terms: tuple[tuple[int, Mask], ...]
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class Facts:
 
 def register_total(register: int, cells: Mask) -> Totals:
     """Totals of one register over `cells`, bool [n, t]: cells of capable homes in closes that were answered."""
-    return Totals(((register, 1, cells),))
+    return Totals(((register, cells),))
 
 
 def net_total(imported: Mask, exported: Mask) -> Totals:
     """Totals of import - export; `exported` is False for homes that cannot export."""
-    return Totals(((IMPORT, 1, imported), (EXPORT, -1, exported)))
+    return Totals(((IMPORT, imported), (EXPORT, exported)))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Answers:
     def __init__(self, totals: Sequence[Totals], facts: Sequence[Facts], rng: np.random.Generator) -> None:
         self.rng = rng
         self.field = Field.random(rng)
-        masks = [term[2] for total in totals for term in total.terms] + [fact.cells for fact in facts]
+        masks = [term[1] for total in totals for term in total.terms] + [fact.cells for fact in facts]
         if not masks:
             raise InputError("there is nothing to audit", where="leverage", fix="give totals and facts")
         self.homes, slots = masks[0].shape
@@ -110,12 +111,11 @@ class Answers:
         self._noise = np.zeros((max(self.entries, len(registers) * self.slots), 0), np.float64)
 
     def _map_totals(self, totals: Sequence[Totals], keep: NDArray[np.int64], width: int) -> None:
-        """`entry`/`sign` [n, cells]: the total a cell is in (-1: none) and its sign there."""
-        self._entry = np.full((self.homes, width), -1, np.int32)
-        self._negative = np.zeros((self.homes, width), np.bool_)
+        """`_entry` [n, cells]: the total a cell is in; -1: none."""
+        self._entry = np.full((self.homes, width), -1, np.int64)
         for number, total in enumerate(totals):
-            places = np.arange(number * self.slots, (number + 1) * self.slots, dtype=np.int32)
-            for register, sign, cells in total.terms:
+            places = np.arange(number * self.slots, (number + 1) * self.slots, dtype=np.int64)
+            for register, cells in total.terms:
                 inside = cells[:, keep]
                 part = self._entry[:, self._block[register]]
                 if (part[inside] >= 0).any():
@@ -123,12 +123,8 @@ class Answers:
                         "partition", "a cell is in two totals", where=f"register {register}", fix="use one partition"
                     )
                 np.copyto(part, places, where=inside)
-                if sign < 0:
-                    np.copyto(self._negative[:, self._block[register]], True, where=inside)
         self._relevant = np.zeros(self.entries, np.bool_)
         self._relevant[self._entry[self._entry >= 0]] = True
-        # position in [a, 0, -a], so that a signed look-up is one gather
-        self._lookup = np.where(self._entry < 0, self.entries, self._entry + self._negative * (self.entries + 1))
 
     def _map_facts(self, facts: Sequence[Facts], keep: NDArray[np.int64]) -> None:
         self._facts = []
@@ -181,7 +177,7 @@ class Answers:
         vector = np.where(self._relevant & ~space.known, self.rng.integers(1, p, self.entries), 0)
         vector += self.field.matmul(draw, space.basis)[0]
         chosen = self.field.matmul(draw, space.guess)[0]
-        want = np.concatenate([vector, [0], -vector % p])[self._lookup[homes]]
+        want = np.append(vector, 0)[self._entry[homes]]
         for block, weights, cells, holders, columns in self._facts:
             coefficients = chosen[columns]
             if not coefficients.any():
@@ -213,20 +209,19 @@ class Answers:
         entry = self._entry[home]
         inside = entry >= 0
         old = inside & space.known[entry]
-        signed = np.where(self._negative[home], -own, own)
         fresh = np.flatnonzero(inside & ~old)
         first_of, where_first, group = np.unique(entry[fresh], return_index=True, return_inverse=True)
         heads = fresh[where_first]
         of = heads[group.reshape(-1)]  # the cell that stands for the same total; another one in a net total
-        share = np.where(inside, -signed, own)
-        share[:, fresh] = signed[:, fresh] - signed[:, of]
+        share = np.where(inside, -own, own)
+        share[:, fresh] = own[:, fresh] - own[:, of]
         width = depth + len(own) + _SPARE
         conditions = np.concatenate(
             [self._mixed(space.basis[:, entry[old]], np.flatnonzero(old), width), self._mixed(share, None, width)]
         )
         solutions = self.field.null_space(conditions.T)
         basis = self.field.matmul(solutions[:, :depth], space.basis).astype(np.float64)
-        basis[:, first_of] = self._reduced(solutions[:, depth:].astype(np.float64) @ signed[:, heads])
+        basis[:, first_of] = self._reduced(solutions[:, depth:].astype(np.float64) @ own[:, heads])
         kept = self.field.independent_rows(self._mixed(basis, None, len(basis) + _SPARE))
         guess = np.zeros((len(kept), self._fact_count), np.int64)
         guess[:, places] = solutions[kept, depth:]
@@ -260,10 +255,10 @@ class Answers:
 def _check(totals: Sequence[Totals], facts: Sequence[Facts], shape: tuple[int, ...]) -> None:
     homes, slots = shape
     for total in totals:
-        for register, sign, cells in total.terms:
-            if cells.shape != shape or sign not in (1, -1):
+        for register, cells in total.terms:
+            if cells.shape != shape:
                 raise InputError(
-                    f"cells {cells.shape}, sign {sign}", where=f"total of register {register}", fix=f"use {shape}, ±1"
+                    f"cells have shape {cells.shape}", where=f"total of register {register}", fix=f"use {shape}"
                 )
     for fact in facts:
         count = len(fact.weights)
