@@ -71,6 +71,7 @@ class Samples:
     Args:
         where: Name for messages. seconds: int64 [m], UTC start of each sample. lines: int64 [m], its line.
         imported, exported: int64 [m], not negative, in 10^-9 of `unit`.
+        given: bool [m], False where the row is there but its value is missing.
         unit: Wh or kWh in the sample's span, or W or kW as its mean.
     """
 
@@ -79,6 +80,7 @@ class Samples:
     lines: NDArray[np.int64]
     imported: NDArray[np.int64]
     exported: NDArray[np.int64]
+    given: NDArray[np.bool_]
     unit: str
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -133,7 +135,7 @@ def integrate(samples: Samples, step: int, resolution: int) -> Column:
     """
     on_grid = samples.seconds % step == 0
     samples.notes["rows left out: not on an interval boundary"] += int((~on_grid).sum())
-    order = np.flatnonzero(on_grid)
+    order = np.flatnonzero(on_grid & samples.given)
     order = order[np.argsort(samples.seconds[order], kind="stable")]
     seconds, imported, exported = samples.seconds[order], samples.imported[order], samples.exported[order]
     again = np.flatnonzero(np.diff(seconds) == 0) + 1

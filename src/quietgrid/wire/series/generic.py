@@ -120,14 +120,14 @@ def _long(table: Table, columns: Columns, names: list[str], code: NDArray[np.int
         raise InputError("import and export have different units", where=table.name, fix="use one unit")
     taken, given = _not_negative(table, imported)
     back, back_given = _not_negative(table, exported) if exported >= 0 else (np.zeros_like(taken), given)
-    usable = given & back_given & times[1]
+    given &= back_given
     order = np.argsort(code, kind="stable")
     ends = np.searchsorted(code[order], np.arange(len(names) + 1))
     parts = []
     for number, name in enumerate(names):
         rows = order[ends[number] : ends[number + 1]]
-        rows = rows[usable[rows]]
-        parts.append(Samples(name, times[0][rows], table.lines[rows], taken[rows], back[rows], unit))
+        rows = rows[times[1][rows]]
+        parts.append(Samples(name, times[0][rows], table.lines[rows], taken[rows], back[rows], given[rows], unit))
     return parts
 
 
@@ -136,20 +136,12 @@ def _wide(table: Table, columns: Columns, time: int, times: Times, meters: int |
     if not columns.unit:
         raise InputError("the unit of the columns is not known", where=table.name, fix=f"say one of {', '.join(UNITS)}")
     parts = []
+    rows = np.flatnonzero(times[1])
     for column in [c for c in range(len(table.header)) if c != time][:meters]:
         values, given = table.numbers(column)
-        rows = np.flatnonzero(given & times[1])
-        net = values[rows]
-        parts.append(
-            Samples(
-                table.header[column],
-                times[0][rows],
-                table.lines[rows],
-                np.maximum(net, 0),
-                np.maximum(-net, 0),
-                columns.unit,
-            )
-        )
+        net, there, lines = values[rows], given[rows], table.lines[rows]
+        name, imported, exported = table.header[column], np.maximum(net, 0), np.maximum(-net, 0)
+        parts.append(Samples(name, times[0][rows], lines, imported, exported, there, columns.unit))
     return parts
 
 

@@ -139,7 +139,7 @@ def decimals(
     """
     value = np.zeros(len(starts), np.int64)
     after, left = np.full(len(starts), -1, np.int8), np.zeros(len(starts), np.int8)
-    negative, good, closed = (np.zeros(len(starts), np.bool_) for _ in range(3))
+    negative, signed, good, closed = (np.zeros(len(starts), np.bool_) for _ in range(4))
     good |= ends - starts <= WIDEST
     longest = min(WIDEST, int((ends - starts).max(initial=0)))
     last = max(0, len(data) - 1)
@@ -156,11 +156,12 @@ def decimals(
         point = inside & ((char == 46) | (char == 44))
         sign = inside & ((char == 45) | (char == 43))
         space = inside & ((char == 32) | (char == 9))
-        begun = (left > 0) | (after >= 0) | negative
+        begun = (left > 0) | (after >= 0) | signed
         good &= ~inside | digit | (point & (after < 0)) | (sign & ~begun) | space
         good &= ~(closed & inside & ~space)
         closed |= space & begun
         negative |= sign & (char == 45)
+        signed |= sign
         after[point & (after < 0)] = 0
         good &= left <= DIGITS_LEFT
     good &= (left > 0) | (after > 0)

@@ -108,9 +108,10 @@ def _samples(path: Path, tz: str, notes: Counter[str]) -> tuple[Samples, list[st
     else:
         generated = np.zeros_like(used)
     notes[NOISE] += int((used < 0).sum() + (generated < 0).sum())
-    rows = np.flatnonzero(given & exists)
+    rows = np.flatnonzero(exists)
     net = np.maximum(used[rows], 0) - np.maximum(generated[rows], 0)
-    samples = Samples(path.name, seconds[rows], table.lines[rows], np.maximum(net, 0), np.maximum(-net, 0), "kW")
+    lines, imported, exported = table.lines[rows], np.maximum(net, 0), np.maximum(-net, 0)
+    samples = Samples(path.name, seconds[rows], lines, imported, exported, given[rows], "kW")
     return samples, said
 
 
@@ -118,8 +119,9 @@ def _joined(name: str, parts: list[Samples]) -> Samples:
     """Several files of one home as one."""
     if len(parts) == 1:
         return parts[0]
-    columns = (
-        np.concatenate([getattr(part, c) for part in parts]) for c in ("seconds", "lines", "imported", "exported")
+    seconds, lines, imported, exported = (
+        np.concatenate([getattr(part, column) for part in parts])
+        for column in ("seconds", "lines", "imported", "exported")
     )
-    seconds, lines, imported, exported = columns
-    return Samples(name, seconds, lines, imported, exported, "kW")
+    given = np.concatenate([part.given for part in parts])
+    return Samples(name, seconds, lines, imported, exported, given, "kW")
