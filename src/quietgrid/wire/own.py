@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from quietgrid.crypto.public.envelope import Message
+from quietgrid.model.interval import Window, day_window
 
 
 class Standing(Message, frozen=True):
@@ -141,13 +142,32 @@ class LedgerPage(Message, frozen=True):
     items: list[LedgerItem]
 
 
-def commitment_name(first: int, vector: str) -> str:
-    """The name of a vector's commitment in a day record: a day can belong to two periods, so the period is in it.
+class BandScalar(msgspec.Struct, array_like=True, frozen=True):
+    """The sum of one vector's scalars over a period, 32 bytes big-endian."""
 
-    Args:
-        first: First absolute slot of the billing period (of its book). vector: name of the book's vector.
+    vector: str
+    scalar: bytes
 
-    >>> commitment_name(1_900_000, "night")
-    '1900000/night'
+
+class BillScalars(Message, frozen=True):
+    """What a household releases so that its bill can be checked: one scalar a band (decodes as `billing.BillProof`)."""
+
+    NAME: ClassVar[str] = "bill-scalars"
+    home: int
+    first: int
+    end: int
+    resolution: int
+    vectors: list[BandScalar]
+
+
+def committed_name(vector: str, day: int, window: Window) -> str:
+    """The name of a vector's commitment in the record of `day`, for the billing period `window`.
+
+    A UTC day can lie in two periods; there the meter commits twice and the name says for which (the same rule as
+    `billing.proof.committed_name`).
+
+    >>> committed_name("night", 1, Window(96, 4 * 96, 900)), committed_name("night", 0, Window(92, 4 * 96, 900))
+    ('night', 'night@92')
     """
-    return f"{first}/{vector}"
+    whole = day_window(day, window.resolution)
+    return vector if window.first <= whole.first and whole.end <= window.end else f"{vector}@{window.first}"
