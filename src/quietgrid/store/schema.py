@@ -23,7 +23,23 @@ KEYHOLDER = sa.MetaData()
 FLEET = sa.MetaData()
 VAULT = sa.MetaData()
 
-INT: sa.types.TypeEngine[int] = sa.BigInteger().with_variant(INTEGER(), "sqlite")
+
+class Int64(sa.TypeDecorator[int]):
+    """Signed 64-bit. Takes NumPy integers too: SQLite would store them, and look for them, as BLOBs."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """INTEGER in SQLite, BIGINT elsewhere."""
+        return dialect.type_descriptor(INTEGER() if dialect.name == "sqlite" else sa.BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> int | None:
+        """A plain int."""
+        return None if value is None else int(value)
+
+
+INT = Int64()
 NUMBER: sa.types.TypeEngine[float] = sa.Double().with_variant(REAL(), "sqlite")
 TEXT = sa.Text()
 BLOB = sa.LargeBinary()

@@ -19,8 +19,16 @@ _METADATA = {
 
 def _render(kind: str, value: object, _context: object) -> str | Literal[False]:
     """Write the shared column types by name, so that a migration reads like the tables."""
-    names = {id(schema.INT): "INT", id(schema.NUMBER): "NUMBER", id(schema.TEXT): "TEXT", id(schema.BLOB): "BLOB"}
-    return names.get(id(value), False) if kind == "type" else False
+    if kind == "type":
+        for name, known in (
+            ("INT", schema.INT),
+            ("NUMBER", schema.NUMBER),
+            ("TEXT", schema.TEXT),
+            ("BLOB", schema.BLOB),
+        ):
+            if type(value) is type(known):
+                return name
+    return False
 
 
 def run() -> None:
