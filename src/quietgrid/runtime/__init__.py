@@ -1,0 +1,1 @@
+"""Wiring: settings, the platform's stages put together, child processes, the loop that drives an interval."""

@@ -1,0 +1,89 @@
+"""The three keyholders as the platform talks to them: side by side, and without waiting for one that is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
+from quietgrid.errors import UnavailableError
+from quietgrid.store import PlatformStore
+from quietgrid.wire.links import KeyholderLink, Outcome
+from quietgrid.wire.messages import Refusal
+
+T = TypeVar("T")
+
+
+class Keyholders:
+    """Calls to all keyholders that can be reached.
+
+    Args:
+        links: One a keyholder. store: the platform's, for notices a keyholder has not had yet.
+    """
+
+    def __init__(self, links: Sequence[KeyholderLink], store: PlatformStore) -> None:
+        self.links = tuple(links)
+        self._store = store
+        self._pool = ThreadPoolExecutor(max_workers=len(self.links), thread_name_prefix="keyholder")
+        self.away: set[int] = set()
+        """Keyholders that could not be reached at the last call."""
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def call(self, what: Callable[[KeyholderLink], T], only: set[int] | None = None) -> dict[int, T]:
+        """Call every keyholder (or some) at the same time; those that cannot be reached are left out."""
+        futures = {
+            link.index: self._pool.submit(what, link) for link in self.links if only is None or link.index in only
+        }
+        found: dict[int, T] = {}
+        for index, future in futures.items():
+            try:
+                found[index] = future.result()
+                self.away.discard(index)
+            except UnavailableError:
+                self.away.add(index)
+        return found
+
+    def notify(self, notices: Sequence[Signed]) -> dict[int, list[Refusal]]:
+        """Register notices (books, prices, consents, endorsements) with all keyholders, in order.
+
+        They are kept until each keyholder has had them: one that is away gets them when it is back.
+
+        Returns: Refusals per keyholder that answered.
+        """
+        with self._store.begin() as tx:
+            number = len(tx.documents.all("notice"))
+            for at, notice in enumerate(notices):
+                tx.documents.put("notice", f"{number + at:09d}", pack_signed(notice))
+        return self.catch_up()
+
+    def catch_up(self) -> dict[int, list[Refusal]]:
+        """Send every keyholder the notices it has not had."""
+        with self._store.read() as tx:
+            kept = sorted(tx.documents.all("notice").items())
+            done = {link.index: int(tx.documents.find("notified", str(link.index)) or b"0") for link in self.links}
+        behind = {index for index, count in done.items() if count < len(kept)}
+        answers = self.call(
+            lambda link: link.register([unpack_signed(body) for _, body in kept[done[link.index] :]]), behind
+        )
+        with self._store.begin() as tx:
+            for index in answers:
+                tx.documents.replace("notified", str(index), str(len(kept)).encode())
+        return {index: [r for r in refusals if r is not None] for index, refusals in answers.items()}
+
+    def vote(self, subjects: Sequence[Signed]) -> dict[int, list[Outcome]]:
+        """Have subjects voted on; the votes are kept."""
+        answers = self.call(lambda link: link.votes_on(subjects))
+        with self._store.begin() as tx:
+            tx.answers.put_votes(
+                [
+                    (subject.hash(), index, pack_signed(outcome))
+                    for index, outcomes in answers.items()
+                    for subject, outcome in zip(subjects, outcomes, strict=True)
+                    if isinstance(outcome, Signed)
+                ]
+            )
+        return answers

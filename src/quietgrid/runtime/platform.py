@@ -1,0 +1,227 @@
+"""The platform: concentrator, PES, MDMS and billing wired together. It holds ciphertexts and no key to a reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quietgrid.concentrator import Accepted, Concentrator
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
+from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.errors import NotFoundError, UnavailableError
+from quietgrid.mdms import totals_questions
+from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import Clock, Window, slots_per_day
+from quietgrid.model.party import MemberList, Party
+from quietgrid.pes import Closer
+from quietgrid.runtime.answering import Answering, Outcomes
+from quietgrid.runtime.keyholders import Keyholders
+from quietgrid.store import LateCells, MeterRow, PlatformStore
+from quietgrid.wire.columns import member_list
+from quietgrid.wire.links import KeyholderLink, error_of
+from quietgrid.wire.messages import Ack, Close, CommunityCard, Enrol, Members, Prices, Refusal
+
+CLOSES_AT_ONCE = 256
+
+
+@dataclass
+class PlatformParts:
+    """What a platform is made of.
+
+    Args:
+        card: The community. store: its database. identity: the platform's signing key.
+        concentrator: takes frames. links: to the three keyholders. clock: time. rules: the gate's numbers.
+    """
+
+    card: CommunityCard
+    store: PlatformStore
+    identity: Identity
+    concentrator: Concentrator
+    links: Sequence[KeyholderLink]
+    clock: Clock
+    rules: GateRules = field(default_factory=GateRules)
+
+
+class Platform:
+    """One community's platform. One writer: calls that change something are made from one thread."""
+
+    def __init__(self, parts: PlatformParts) -> None:
+        self.parts = parts
+        self.keyholders = Keyholders(parts.links, parts.store)
+        self.answering = Answering(parts.store, parts.identity, parts.card, self.keyholders, parts.rules, parts.clock)
+        self._closer = Closer(parts.store, parts.identity, parts.clock)
+
+    # -- joining ---------------------------------------------------------------------------------------------------
+
+    def enrol(self, parties: Sequence[Party], enrolments: Sequence[Signed]) -> None:
+        """Register parties and their meters and have all three keyholders acknowledge.
+
+        Raises:
+            UnavailableError: a keyholder is away; enrolling needs all three.
+            VerificationError: a keyholder refuses a meter, or an acknowledgement does not hold.
+        """
+        parts = self.parts
+        messages = [open_signed(s, Enrol, decode(Enrol, s.body).meter_pk) for s in enrolments]
+        day = int(parts.clock.now()) // 86_400
+        with parts.store.begin() as tx:
+            tx.registry.put_parties(parties, day)
+            tx.registry.add_meters(
+                [
+                    MeterRow(m.pid, m.home, m.registers, m.d0, m.hash(), pack_signed(s))
+                    for m, s in zip(messages, enrolments, strict=True)
+                ]
+            )
+        answers = self.keyholders.call(lambda link: link.enrol(enrolments))
+        if len(answers) < len(parts.links):
+            raise UnavailableError("a keyholder is away", where="enrolment", fix="start all three, then enrol again")
+        acks = []
+        for index, outcomes in answers.items():
+            for message, outcome in zip(messages, outcomes, strict=True):
+                if isinstance(outcome, Refusal):
+                    raise error_of(outcome)
+                ack = open_signed(outcome, Ack, parts.card.keyholder_pks[index])
+                if ack.pid == message.pid and ack.enrol == message.hash():
+                    acks.append((message.pid, index, pack_signed(outcome)))
+        with parts.store.begin() as tx:
+            tx.registry.put_acks(acks)
+            tx.log.append("registry", "meter.enrol", f"{len(messages)} meters", {"homes": len(parties)})
+        parts.concentrator.take_keys(messages)
+        parts.concentrator.refresh()
+
+    def adopt_members(self, signed: Signed) -> None:
+        """Publish the registrar's list: at least two keyholders must endorse it.
+
+        Raises:
+            UnavailableError: fewer than two could be reached. QuietgridError: what a keyholder objects to.
+        """
+        parts = self.parts
+        message = open_signed(signed, Members, parts.card.registrar_pk)
+        with parts.store.begin() as tx:
+            tx.registry.put_members(message.epoch, message.revision, message.hash(), pack_signed(signed))
+        endorsements = self.keyholders.call(lambda link: link.members(signed))
+        if len(endorsements) < 2:
+            raise UnavailableError("fewer than two keyholders endorsed", where="members", fix="start another keyholder")
+        with parts.store.begin() as tx:
+            for index, endorsement in endorsements.items():
+                tx.registry.put_endorsement(message.hash(), index, pack_signed(endorsement))
+            tx.log.append("registry", "members", f"epoch {message.epoch}", {"revision": message.revision})
+        self.keyholders.notify([e for _, e in sorted(endorsements.items())])
+
+    def members(self, slot: int | None = None) -> MemberList:
+        """The newest list of the epoch that holds an absolute slot (default: now)."""
+        parts = self.parts
+        at = int(parts.clock.now()) // parts.card.resolution if slot is None else slot
+        with parts.store.read() as tx:
+            lists = [decode(Members, unpack_signed(data).body) for data in tx.registry.all_members()]
+        fitting = [m for m in lists if m.first <= at < m.end]
+        if not fitting:
+            raise NotFoundError("no epoch holds this time", where=f"slot {at}", fix="have the registrar sign a list")
+        return member_list(max(fitting, key=lambda m: (m.epoch, m.revision)))
+
+    def publish_prices(self, feed: str, first: int, prices_micro: Sequence[int]) -> None:
+        """Publish prices of a feed, once for ever, to keyholders and all."""
+        parts = self.parts
+        message = Prices(parts.card.community, feed, first, parts.card.resolution, [int(p) for p in prices_micro])
+        signed = parts.identity.sign(message)
+        with parts.store.begin() as tx:
+            tx.registry.put_prices(
+                feed, message.resolution, first, np.array(prices_micro, np.int64), message.hash(), pack_signed(signed)
+            )
+        self.keyholders.notify([signed])
+
+    # -- the life of an interval -----------------------------------------------------------------------------------
+
+    def accept(self, frames: Sequence[bytes] | bytes) -> Accepted:
+        """Take sealed frames; acknowledged after commit."""
+        return self.parts.concentrator.accept(frames)
+
+    def close_due(self, until: int | None = None) -> Outcomes:
+        """Close every slot that is due, ask its totals, open them; and ask again what was left open.
+
+        Args:
+            until: Absolute slot to stop at (default: what the clock and the settling time allow).
+        """
+        parts = self.parts
+        now = parts.clock.now()
+        limit = int(now) // parts.card.resolution - parts.rules.settle_slots
+        limit = limit if until is None else min(limit, until)
+        total = Outcomes()
+        for window, members in self._due(limit):
+            questions: list[Signed] = []
+            for day, a, b in window.by_day():
+                questions += self._close(members, day, a, b)
+                if len(questions) >= CLOSES_AT_ONCE:
+                    _add(total, self.answering.ask(questions, members))
+                    questions = []
+            _add(total, self.answering.ask(questions, members))
+        return total
+
+    def _due(self, limit: int) -> list[tuple[Window, MemberList]]:
+        """Windows to close, per epoch, up to absolute slot `limit`."""
+        parts = self.parts
+        with parts.store.read() as tx:
+            lists = [member_list(decode(Members, unpack_signed(d).body)) for d in tx.registry.all_members()]
+            last = tx.answers.last_close(0)
+        newest = {m.epoch: m for m in sorted(lists, key=lambda m: (m.epoch, m.revision))}
+        out = []
+        for members in newest.values():
+            first, end = max(members.window.first, last), min(members.window.end, limit)
+            if first < end:
+                out.append((Window(first, end, members.window.resolution), members))
+        return out
+
+    def _close(self, members: MemberList, day: int, a: int, b: int) -> list[Signed]:
+        parts = self.parts
+        version = parts.concentrator.presence(day, 0, members.window.resolution)
+        rows = self.answering.rows(members)
+        closes = self._closer.close(members, day, a, b, version[rows][:, a:b])
+        self.keyholders.vote(closes)
+        by_leaf = {decode(Close, s.body).leaf: s.hash() for s in closes}
+        return self.answering.register(totals_questions(members, day, (a, b), by_leaf, parts.rules))
+
+    def resume(self) -> Outcomes:
+        """After a restart, or when a keyholder is back: notices, unanswered questions, provisional answers."""
+        self.keyholders.catch_up()
+        total = Outcomes()
+        with self.parts.store.read() as tx:
+            lists = [member_list(decode(Members, unpack_signed(d).body)) for d in tx.registry.all_members()]
+        for members in {m.epoch: m for m in sorted(lists, key=lambda m: (m.epoch, m.revision))}.values():
+            _add(total, self.answering.resume(members))
+        return total
+
+    def gather_late(self, members: MemberList, first: int, end: int) -> int:
+        """Put cells that came after their close into the late pool; how many are new."""
+        per_day = slots_per_day(members.window.resolution)
+        rows = self.answering.rows(members)
+        new = 0
+        for leaf in range(len(members.leaf_names)):
+            with self.parts.store.read() as tx:
+                closes = [row.hash for row in tx.answers.closes(leaf, first, end)]
+            mine = members.rows(leaf)
+            for digest in closes:
+                close = self.answering.closed(digest)
+                version = self.parts.concentrator.presence(close.day, 0, members.window.resolution)
+                now = version[rows[mine]][: len(close.present), close.a : close.b]
+                counted = np.where(close.present, close.version, -1)
+                at, slots = np.nonzero(now > counted)
+                if not len(at):
+                    continue
+                pids = members.pids[mine][at]
+                cells = LateCells(members.homes[mine][at], pids, slots + close.a + close.day * per_day, now[at, slots])
+                with self.parts.store.begin() as tx:
+                    new += tx.totals.put_late(leaf, cells)
+        return new
+
+    def close(self) -> None:
+        """Let go of threads and database."""
+        self.keyholders.close()
+        self.parts.store.close()
+
+
+def _add(total: Outcomes, more: Outcomes) -> None:
+    total.answered += more.answered
+    total.refused += more.refused
+    total.waiting += more.waiting
+    total.liars += more.liars
