@@ -1,4 +1,4 @@
-"""Events, late cells and thin bands."""
+"""Events and thin bands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.herd import check_events, check_late, opens, rank
+from quietgrid.algorithms.herd import check_events, opens, rank
 from quietgrid.errors import GateRefusal, InputError
 
 SLOTS = 2688
@@ -84,19 +84,6 @@ def test_shapes_must_fit() -> None:
 
 def test_no_events_are_no_trouble() -> None:
     check_events(BOOK, EVENING[:0], np.zeros((30, 0), np.bool_), 15)
-
-
-def test_late_cells_wait_for_k_homes_with_several() -> None:
-    cells = np.zeros((30, SLOTS), np.bool_)
-    cells[:15, :4] = True
-    cells[20, 9] = True
-    ready = check_late(cells, 15)
-    assert np.flatnonzero(ready).tolist() == list(range(15))
-    assert check_late(cells, 15, least=1).sum() == 16
-    cells[0, 3] = False
-    with pytest.raises(GateRefusal, match="14 homes") as refusal:
-        check_late(cells, 15)
-    assert refusal.value.rule == "late-pool"
 
 
 def test_a_band_of_one_delivered_cell_does_not_open() -> None:

@@ -207,13 +207,17 @@ def test_g1_many_homes_late_in_one_band_hide_each_other() -> None:
     assert audit([register_total(0, late)], facts).tolist() == []
 
 
-def test_g1_a_late_number_of_its_own_is_an_own_fact_and_needs_its_own_rule() -> None:
-    """A late fact over one cell *is* that reading: the audit counts it as the home's own; `check_late` refuses it."""
+@pytest.mark.parametrize(("late_homes", "exposed"), [([4], [4]), ([4, 9], []), (list(range(15)), [])])
+def test_g1_cells_of_an_earlier_period_added_to_this_bill(late_homes: list[int], exposed: list[int]) -> None:
+    """One column beyond the period stands for each home's late sum, in the bills of its band and in no total."""
     book, cells = month()
-    late = cells.copy()
-    late[4, 100] = False
-    pool = Facts(0, book[:1], cells & ~late, (np.arange(15) == 4)[:, None])
-    assert audit([register_total(0, late)], [Facts(0, book, late), pool]).tolist() == []
+    weights = np.concatenate([book, [[1], [0], [0]]], axis=1)
+    in_bills = np.concatenate([cells, np.isin(np.arange(15), late_homes)[:, None]], axis=1)
+    in_totals = np.concatenate([cells, np.zeros((15, 1), np.bool_)], axis=1)
+    totals, facts = [register_total(0, in_totals)], [Facts(0, weights, in_bills)]
+    assert audit(totals, facts).tolist() == exposed
+    if len(late_homes) == 2:
+        assert audit_sets(totals, facts, [late_homes, [4, 5]]) == [0]  # found by the rule, not by the audit
 
 
 def test_g5_all_but_few_consenting_exposes_the_rest() -> None:

@@ -1,4 +1,4 @@
-"""Rules about facts that only some homes have: events, late cells, half-empty bands.
+"""Rules about facts that only some homes have, or that rest on few cells: events and half-empty bands.
 
 A fact of *some* homes is dangerous from both ends. If all but a few homes of a leaf have it, the leaf's totals minus
 their facts say the rest's, without consent (G5); if it rests on few cells, it simply is those readings.
@@ -14,7 +14,7 @@ from quietgrid.errors import GateRefusal, InputError
 from quietgrid.model.quantity import MAX_WEIGHT
 
 MIN_CELLS = 4
-"""Intervals an event, or a late fact, must have."""
+"""Intervals an event must have."""
 MAX_EVENTS = 8
 """Events a home may have in one period."""
 
@@ -130,40 +130,6 @@ def rank(matrix: NDArray[np.int64]) -> int:
         if found == len(rows):
             break
     return found
-
-
-def check_late(
-    cells: NDArray[np.bool_], k: int, *, least: int = MIN_CELLS, where: str = "late pool"
-) -> NDArray[np.bool_]:
-    """Which homes' late cells of one (leaf, register, band) may now be opened as numbers of their own.
-
-    At least k homes must have late cells, and a home needs `least` of them: a late number over one cell *is* that
-    reading. The others' cells wait on. Where late cells are added into a bill's number instead of opened beside it,
-    ``least=1`` is enough.
-
-    Args:
-        cells: bool [n, t], late cells of the band that no fact holds yet. k: The floor.
-
-    Returns:
-        bool [n], the homes whose cells may be opened, at least k of them.
-
-    Raises:
-        GateRefusal: rule ``late-pool``: fewer than k homes have enough.
-
-    Source: PROTOCOL A, "late pool"; G1, G14.
-
-    >>> check_late(np.ones((15, 5), np.bool_), 15).all()
-    np.True_
-    """
-    ready = np.asarray(cells.sum(axis=1) >= least)
-    if int(ready.sum()) < k:
-        raise GateRefusal(
-            "late-pool",
-            f"{int(ready.sum())} homes have late cells enough, {k} are needed",
-            where=where,
-            fix="estimate now; the cells wait for more",
-        )
-    return ready
 
 
 def opens(weights: NDArray[np.int64], cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
