@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,6 +253,31 @@ def test_the_kernel_is_chosen_by_name() -> None:
     with pytest.raises(ConfigError):
         masks._choose("cuda")
     assert masks.warm() == "numba"
+
+
+NARROW = """
+import numpy as np
+from quietgrid.crypto.secret import kernel_numba, kernel_numpy
+keys = np.random.default_rng(4).integers(0, 2**32, (37, 8), dtype=np.uint32)
+nonce = np.array([1, 2, 3], np.uint32)
+one, other = np.empty((37, 90), np.uint64), np.empty((37, 90), np.uint64)
+kernel_numba.fill_masks(one, keys, nonce, 5)
+kernel_numpy.fill_masks(other, keys, nonce, 5)
+assert np.array_equal(one, other)
+print("equal")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86 processors")
+@pytest.mark.parametrize(("cpu", "features"), [("haswell", "+avx2"), ("x86-64", "")])
+def test_the_kernel_is_right_on_narrower_processors(cpu: str, features: str, tmp_path: Path) -> None:
+    """8 and 4 lanes at a time, compiled for an AVX2 and an SSE2 machine."""
+    names = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    child = subprocess.run(
+        [sys.executable, "-c", NARROW], env={**os.environ, **names}, capture_output=True, text=True, check=False
+    )
+    assert child.stdout == "equal\n", child.stderr
 
 
 def test_the_kernel_lets_other_threads_run() -> None:

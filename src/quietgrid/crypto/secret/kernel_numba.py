@@ -5,9 +5,9 @@ one costs. Source: RFC 8439 section 2.3; the lane layout follows the "vertical" 
 Assumption: ChaCha20 is a pseudo-random function. It does not give integrity, nor any limit on reuse: a mask used
 twice gives the difference of two readings, so callers must keep PROTOCOL A, "Single use".
 
-The block is written as LLVM vectors (`<16 x i32>`) in a Numba intrinsic: Numba widens ``uint32 + uint32`` to 64 bits,
-which breaks rotations unless every result is cast back, and its auto-vectoriser reached 55 % of OpenSSL's rate, this
-80 % and more (``python -m benchmarks masks``). Machines without AVX-512 get the same code in narrower vectors.
+The block is written as LLVM vectors in a Numba intrinsic: Numba widens ``uint32 + uint32`` to 64 bits, which breaks
+rotations unless every result is cast back, and its auto-vectoriser reached 55 % of OpenSSL's rate, this 80 % and more
+(``python -m benchmarks masks``). Without AVX-512 the sixteen lanes are computed 8 (AVX2) or 4 (SSE2, NEON) at a time.
 `kernel_numpy` is the readable twin; tests hold both and OpenSSL bit-equal. Every kernel releases the GIL.
 """
 
@@ -31,7 +31,7 @@ _QUARTERS = (
     (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14),
 )  # fmt: skip
 _WORD = ir.IntType(32)
-_VECTOR = ir.VectorType(_WORD, LANES)
+Shuffle = Callable[[Any, Any, list[int]], Any]
 
 
 def _jit(function: F) -> F:
@@ -47,25 +47,19 @@ def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast(Callable[..., Any], intrinsic(function))
 
 
-def _splat(builder: Any, scalar: Any) -> Any:
-    """The vector with `scalar` in every lane."""
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(_WORD, 0))
-    zeros = ir.Constant(ir.VectorType(_WORD, LANES), [0] * LANES)
-    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
-
-
-def _shuffle(builder: Any, a: Any, b: Any, indices: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_WORD, LANES), indices))
-
-
-def _rotate(builder: Any, x: Any, bits: int) -> Any:
-    left = ir.Constant(_VECTOR, [bits] * LANES)
-    right = ir.Constant(_VECTOR, [32 - bits] * LANES)
-    return builder.or_(builder.shl(x, left), builder.lshr(x, right))
+def _lanes(features: str) -> int:
+    """32-bit lanes of the machine's vectors: sixteen words of state then fit its registers."""
+    return 16 if "+avx512f" in features else 8 if "+avx2" in features else 4
 
 
 def _rounds(builder: Any, x: list[Any]) -> None:
-    """Twenty rounds in place on sixteen vectors."""
+    """Twenty rounds in place on sixteen vectors, one a word of the state."""
+    vector = x[0].type
+
+    def rotate(word: Any, bits: int) -> Any:
+        left, right = (ir.Constant(vector, [by] * vector.count) for by in (bits, 32 - bits))
+        return builder.or_(builder.shl(word, left), builder.lshr(word, right))
+
     for _ in range(10):
         for half in (_QUARTERS[:4], _QUARTERS[4:]):
             for target, other, turned, bits in ((0, 1, 3, 16), (2, 3, 1, 12), (0, 1, 3, 8), (2, 3, 1, 7)):
@@ -74,31 +68,39 @@ def _rounds(builder: Any, x: list[Any]) -> None:
                 for q in half:
                     x[q[turned]] = builder.xor(x[q[turned]], x[q[target]])
                 for q in half:
-                    x[q[turned]] = _rotate(builder, x[q[turned]], bits)
+                    x[q[turned]] = rotate(x[q[turned]], bits)
 
 
-def _transpose(builder: Any, x: list[Any]) -> list[Any]:
-    """Sixteen vectors of one word each (lane = meter) to sixteen of one meter each (lane = word)."""
-    low32 = [i + half for i in range(0, 16, 4) for half in (0, 16, 1, 17)]
-    high32 = [i + half for i in range(0, 16, 4) for half in (2, 18, 3, 19)]
-    low64 = [i + half for i in range(0, 16, 4) for half in (0, 1, 16, 17)]
-    high64 = [i + half for i in range(0, 16, 4) for half in (2, 3, 18, 19)]
-    even = [*range(0, 4), *range(8, 12), *range(16, 20), *range(24, 28)]
-    odd = [*range(4, 8), *range(12, 16), *range(20, 24), *range(28, 32)]
+def _transpose(shuffle: Shuffle, x: list[Any], width: int) -> list[Any]:
+    """A square of words: vectors of one word each (lane = meter) to vectors of one meter each (lane = word).
+
+    First every 4 x 4 square within 128-bit parts (`quads[k]`: lane k of each part), then the parts among themselves.
+    """
+    corners = range(0, width, 4)
+    low32 = [i + j for i in corners for j in (0, width, 1, width + 1)]
+    low64 = [i + j for i in corners for j in (0, 1, width, width + 1)]
+    high32, high64 = [i + 2 for i in low32], [i + 2 for i in low64]
     quads: list[list[Any]] = [[], [], [], []]
-    for g in range(0, 16, 4):
-        a, b = _shuffle(builder, x[g], x[g + 1], low32), _shuffle(builder, x[g], x[g + 1], high32)
-        c, d = _shuffle(builder, x[g + 2], x[g + 3], low32), _shuffle(builder, x[g + 2], x[g + 3], high32)
-        quads[0].append(_shuffle(builder, a, c, low64))
-        quads[1].append(_shuffle(builder, a, c, high64))
-        quads[2].append(_shuffle(builder, b, d, low64))
-        quads[3].append(_shuffle(builder, b, d, high64))
-    rows: list[Any] = [None] * 16
-    for k, (g0, g1, g2, g3) in enumerate(quads):
-        e01, o01 = _shuffle(builder, g0, g1, even), _shuffle(builder, g0, g1, odd)
-        e23, o23 = _shuffle(builder, g2, g3, even), _shuffle(builder, g2, g3, odd)
-        rows[k], rows[8 + k] = _shuffle(builder, e01, e23, even), _shuffle(builder, e01, e23, odd)
-        rows[4 + k], rows[12 + k] = _shuffle(builder, o01, o23, even), _shuffle(builder, o01, o23, odd)
+    for g in corners:
+        a, b = shuffle(x[g], x[g + 1], low32), shuffle(x[g], x[g + 1], high32)
+        c, d = shuffle(x[g + 2], x[g + 3], low32), shuffle(x[g + 2], x[g + 3], high32)
+        for quad, (left, right, indices) in zip(
+            quads, ((a, c, low64), (a, c, high64), (b, d, low64), (b, d, high64)), strict=True
+        ):
+            quad.append(shuffle(left, right, indices))
+    rows: list[Any] = [None] * width
+    even = [i + j for i in range(0, 2 * width, 8) for j in range(4)]
+    odd = [i + 4 for i in even]
+    for k, quad in enumerate(quads):
+        if width == 4:
+            rows[k] = quad[0]
+        elif width == 8:
+            rows[k], rows[4 + k] = shuffle(quad[0], quad[1], even), shuffle(quad[0], quad[1], odd)
+        else:
+            e01, o01 = shuffle(quad[0], quad[1], even), shuffle(quad[0], quad[1], odd)
+            e23, o23 = shuffle(quad[2], quad[3], even), shuffle(quad[2], quad[3], odd)
+            rows[k], rows[8 + k] = shuffle(e01, e23, even), shuffle(e01, e23, odd)
+            rows[4 + k], rows[12 + k] = shuffle(o01, o23, even), shuffle(o01, o23, odd)
     return rows
 
 
@@ -112,28 +114,38 @@ def _block16(  # noqa: PLR0913  (the typing context is none of the caller's)
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        arrays = [context.make_array(t)(context, builder, args[i]) for i, t in ((0, key), (2, nonce), (3, out))]
-        key_data, nonce_data, out_data = (array.data for array in arrays)
-        pointer = _VECTOR.as_pointer()
+        key_array, nonce_array, out_array = (
+            context.make_array(t)(context, builder, args[i]) for i, t in ((0, key), (2, nonce), (3, out))
+        )
+        width = _lanes(context.codegen().magic_tuple()[2])
+        vector = ir.VectorType(_WORD, width)
+        pointer, undefined = vector.as_pointer(), ir.Constant(vector, ir.Undefined)
 
-        def word(index: int) -> Any:
-            return builder.load(builder.gep(nonce_data, [ir.Constant(_WORD, index)]))
+        def shuffle(a: Any, b: Any, indices: list[int]) -> Any:
+            return builder.shuffle_vector(a, b, ir.Constant(vector, indices))
 
-        def key_vector(index: int) -> Any:
-            address = builder.gep(key_data, [ir.Constant(_WORD, index * LANES)])
-            return builder.load(builder.bitcast(address, pointer), align=4)
+        def splat(scalar: Any) -> Any:
+            one = builder.insert_element(undefined, scalar, ir.Constant(_WORD, 0))
+            return shuffle(one, undefined, [0] * width)
 
-        start = [ir.Constant(_VECTOR, [c] * LANES) for c in _CONSTANTS]
-        start += [key_vector(i) for i in range(8)]
-        start += [_splat(builder, scalar) for scalar in (args[1], word(0), word(1), word(2))]
-        x = list(start)
-        _rounds(builder, x)
-        x = [builder.add(a, b) for a, b in zip(x, start, strict=True)]
-        width = builder.extract_value(arrays[2].shape, 1)
-        for lane, vector in enumerate(_transpose(builder, x)):
-            line = builder.add(args[4], ir.Constant(args[4].type, lane))
-            address = builder.gep(out_data, [builder.add(builder.mul(line, width), args[5])])
-            builder.store(vector, builder.bitcast(address, pointer), align=8)
+        def at(data: Any, index: int) -> Any:
+            return builder.gep(data, [ir.Constant(_WORD, index)])
+
+        words = [splat(args[1]), *(splat(builder.load(at(nonce_array.data, i))) for i in range(3))]
+        row_size = builder.extract_value(out_array.shape, 1)
+        for lane in range(0, LANES, width):
+            start = [ir.Constant(vector, [c] * width) for c in _CONSTANTS]
+            for i in range(8):
+                start.append(builder.load(builder.bitcast(at(key_array.data, i * LANES + lane), pointer), align=4))
+            start += words
+            x = list(start)
+            _rounds(builder, x)
+            x = [builder.add(a, b) for a, b in zip(x, start, strict=True)]
+            for word in range(0, 16, width):
+                for meter, part in enumerate(_transpose(shuffle, x[word : word + width], width)):
+                    line = builder.mul(builder.add(args[4], ir.Constant(args[4].type, lane + meter)), row_size)
+                    offset = builder.add(builder.add(line, args[5]), ir.Constant(args[5].type, word // 2))
+                    builder.store(part, builder.bitcast(builder.gep(out_array.data, [offset]), pointer), align=8)
         return context.get_dummy_value()
 
     return types.void(key, types.uint32, nonce, out, types.intp, types.intp), codegen
