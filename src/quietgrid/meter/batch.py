@@ -135,9 +135,9 @@ class Sealer:
             raise SingleUseError("a meter has no keys for this day", where=f"day {day}", fix="it enrolled later")
 
     def _commit(self) -> list[SealedFrame]:
+        self._tx.meters.commit(*self._new)
         out = []
         for new in self._new:
-            self._tx.meters.commit(new)
             out += [SealedFrame(*row) for row in zip(new.pids.tolist(), new.seqs.tolist(), new.frames, strict=True)]
         return out
 

@@ -85,7 +85,7 @@ class SealedFrames:
     Args:
         pids, seqs: uint64 [n]. frames: n frames.
         day: UTC day. registers: bitmap. version: 0, or higher for a correction.
-        first, end: absolute slots.
+        first, end: of the slots, in the unit of the marks.
     """
 
     pids: NDArray[np.uint64]
@@ -168,40 +168,56 @@ class MeterFleet(Tables):
         columns = np.array([found[pid] for pid in signed_list(pids)], np.int64).reshape(-1, 4)
         return Marks(columns[:, 0].astype(np.uint64), columns[:, 1:].copy())
 
-    def commit(self, sealed: SealedFrames) -> None:
+    def commit(self, *sealed: SealedFrames) -> None:
         """Keep frames, raise marks and numbers, all at once. Only then may the frames be sent.
+
+        Args:
+            sealed: In order; a meter may be in several, with rising numbers.
 
         Raises:
             SingleUseError: a number or, for version 0, a slot was used before; or a correction is of slots not yet
                 sealed. Nothing is kept.
+
+        Cost: one read, one update a meter and one insert a frame, however many columns there are.
         """
-        marks = self.marks(sealed.pids)
-        registers = register_list(sealed.registers)
-        high = marks.high_water[:, registers]
-        used = (sealed.seqs <= marks.seq) | (
+        if not sealed:
+            return
+        pids = np.unique(np.concatenate([columns.pids for columns in sealed]))
+        marks = self.marks(pids)
+        for columns in sealed:
+            self._raise_marks(marks, np.searchsorted(pids, columns.pids), columns)
+        update = sa.update(_meter).where(_meter.c.pid == sa.bindparam("p"))
+        names: dict[str, Any] = {f"mark{register}": sa.bindparam(f"m{register}") for register in REGISTER_NAMES}
+        raised = zip(signed_list(pids), marks.seq.tolist(), marks.high_water.tolist(), strict=True)
+        self._c.execute(
+            update.values(seq=sa.bindparam("q"), **names),
+            [{"p": pid, "q": seq, "m0": m[0], "m1": m[1], "m2": m[2]} for pid, seq, m in raised],
+        )
+        now = self._clock.now()
+        rows = []
+        for columns in sealed:
+            shared = {"day": columns.day, "version": columns.version, "sealed_at": now, "receipt": None, "place": 0}
+            triples = zip(signed_list(columns.pids), columns.seqs.tolist(), columns.frames, strict=True)
+            rows += [shared | {"pid": pid, "seq": seq, "frame": frame} for pid, seq, frame in triples]
+        self._c.execute(sa.insert(_frame), rows)
+
+    @staticmethod
+    def _raise_marks(marks: Marks, at: NDArray[np.int64], sealed: SealedFrames) -> None:
+        """Check one group of frames against the marks and raise these, in place."""
+        cells = np.ix_(at, np.array(register_list(sealed.registers), np.int64))
+        high = marks.high_water[cells]
+        used = (sealed.seqs <= marks.seq[at]) | (
             (high > sealed.first).any(axis=1) if sealed.version == 0 else (high < sealed.end).any(axis=1)
         )
         if used.any():
-            pid = int(sealed.pids[int(np.flatnonzero(used)[0])])
             raise SingleUseError(
                 "this number or slot was sealed before",
-                where=f"meter {pid}",
+                where=f"meter {int(sealed.pids[int(np.flatnonzero(used)[0])])}",
                 fix="send the stored frame, or correct it",
             )
-        end = sealed.end if sealed.version == 0 else 0
-        raised = marks.high_water.copy()
-        raised[:, registers] = np.maximum(raised[:, registers], end)
-        columns = zip(signed_list(sealed.pids), sealed.seqs.tolist(), raised.tolist(), strict=True)
-        update = sa.update(_meter).where(_meter.c.pid == sa.bindparam("p"))
-        names: dict[str, Any] = {f"mark{register}": sa.bindparam(f"m{register}") for register in REGISTER_NAMES}
-        self._c.execute(
-            update.values(seq=sa.bindparam("q"), **names),
-            [{"p": pid, "q": seq, "m0": m[0], "m1": m[1], "m2": m[2]} for pid, seq, m in columns],
-        )
-        shared = {"day": sealed.day, "version": sealed.version, "sealed_at": self._clock.now(), "receipt": None}
-        triples = zip(signed_list(sealed.pids), sealed.seqs.tolist(), sealed.frames, strict=True)
-        rows = [shared | {"place": 0, "pid": pid, "seq": seq, "frame": frame} for pid, seq, frame in triples]
-        self._c.execute(sa.insert(_frame), rows)
+        marks.seq[at] = sealed.seqs
+        if sealed.version == 0:
+            marks.high_water[cells] = sealed.end
 
     def outbox(self, limit: int = 10_000) -> list[OutboxRow]:
         """Frames without a receipt, oldest first."""
