@@ -107,5 +107,5 @@ def run(quick: bool) -> dict[str, Any]:
         "peers": {"ranks of the whole matrix": small},
         "ratios": {"ranks of the whole matrix": round(small["definition_s"] / small["audit_s"], 1)},
         "bars": [bar("homes a CPU second, slowest case (1,000 homes in under 1 s)", HOMES / BAR_S, homes / slowest)],
-        "note": "Peer: 5 homes, 1 day. Modulo a random 31-bit prime; equality with exact rational rank is tested in tests/algorithms.",
+        "note": "Peer: 5 homes, 1 day. Modulo a random 31-bit prime; tests/algorithms show equality with exact rank.",
     }
