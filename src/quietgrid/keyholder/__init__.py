@@ -7,6 +7,7 @@ In: Enrol from meter, Members from registry, Close from pes, Question from mdms,
 Out: Vote, Sums, Ledger
 """
 
-from quietgrid.keyholder.service import Keyholder, Parts
+from quietgrid.keyholder.parts import Parts
+from quietgrid.keyholder.service import Keyholder
 
 __all__ = ["Keyholder", "Parts"]

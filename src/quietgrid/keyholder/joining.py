@@ -7,18 +7,15 @@ every day since. What stays is the enrolment without blobs, and its hash.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from quietgrid.crypto.secret.ledger_body import ledger_key
 from quietgrid.keyholder.intake import Enrolled
+from quietgrid.keyholder.parts import Parts
 from quietgrid.store import KeyholderTx
 from quietgrid.wire.messages import Ack
-
-if TYPE_CHECKING:
-    from quietgrid.keyholder.service import Parts
 
 
 def take(parts: Parts, new: Sequence[Enrolled]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import ForbiddenError, GateRefusal, NotFoundError, VerificationError
 from quietgrid.keyholder.intake import omitted_cells
 from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.rules import MIN_PERIOD_DAYS
 from quietgrid.model.interval import DAY_S
 from quietgrid.model.question import Book
@@ -28,9 +29,6 @@ from quietgrid.wire.messages import (
     Prices,
 )
 from quietgrid.wire.own import Erase
-
-if TYPE_CHECKING:
-    from quietgrid.keyholder.service import Parts
 
 H = TypeVar("H", Consent, Omission, Erase)
 

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
-from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF
-from quietgrid.crypto.secret.keyfiles import KeyFiles
-from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import ConflictError, GateRefusal, InputError, QuietgridError, UnavailableError, VerificationError
 from quietgrid.keyholder import ledger
 from quietgrid.keyholder.gate import Evaluated, evaluate
 from quietgrid.keyholder.intake import Enrolled, check_enrolment, check_evidence
 from quietgrid.keyholder.joining import take
 from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.registered import Registrar
 from quietgrid.keyholder.rules import check_members
 from quietgrid.keyholder.voting import Ballot
-from quietgrid.model.closed import GateRules
-from quietgrid.model.interval import DAY_S, Clock
-from quietgrid.store import KeyholderStore
+from quietgrid.model.interval import DAY_S
 from quietgrid.wire.columns import pack_bits
-from quietgrid.wire.links import Outcome, PeerLink, refusal_of
+from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import (
     Ack,
-    CommunityCard,
     Endorsement,
     Head,
     LedgerNote,
@@ -46,27 +41,6 @@ from quietgrid.wire.messages import (
     VoteLog,
 )
 from quietgrid.wire.own import LedgerItem, LedgerPage
-
-
-@dataclass
-class Parts:
-    """What a keyholder is made of.
-
-    Args:
-        index: 0 association, 1 grid operator's privacy office, 2 regulator.
-        card: The community it serves. identity, kem: its keys. store, keys: its database and key files.
-        clock: Time. rules: the gate's numbers. peers: links to the other two.
-    """
-
-    index: int
-    card: CommunityCard
-    identity: Identity
-    kem: PrivateKem
-    store: KeyholderStore
-    keys: KeyFiles
-    clock: Clock
-    rules: GateRules = field(default_factory=GateRules)
-    peers: Sequence[PeerLink] = ()
 
 
 class Keyholder:

@@ -7,7 +7,6 @@ on slots that may have closed meanwhile; for later slots one peer is enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
@@ -22,13 +21,11 @@ from quietgrid.errors import (
 from quietgrid.keyholder import ledger
 from quietgrid.keyholder.gate import evaluate, late_of
 from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.rules import check_settled, closed_of
 from quietgrid.store import CloseRow, FaultRow, KeyholderTx
 from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import Close, Head, LateClose, LedgerNote, QuestionMessage, Refusal, Vote
-
-if TYPE_CHECKING:
-    from quietgrid.keyholder.service import Parts
 
 
 class Ballot:

@@ -10,6 +10,7 @@ import numpy as np
 
 from quietgrid.billing import book_for_leaf
 from quietgrid.concentrator import Concentrator
+from quietgrid.crypto.public.envelope import pack_signed
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.crypto.secret.keyfiles import KeyFiles
@@ -26,6 +27,7 @@ from quietgrid.runtime.founding import Folders, body, found, identity
 from quietgrid.runtime.platform import Platform, PlatformParts
 from quietgrid.store import open_keyholder, open_platform
 from quietgrid.wire.columns import book_message, members_message
+from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
 
 
@@ -155,12 +157,12 @@ class Community:
             notices.append(self.platform.parts.identity.sign(book_message(book, self.card.community, members.epoch)))
             with store.begin() as tx:
                 tx.registry.put_book(
-                    members.epoch, leaf, period.first, period.end, notices[-1].hash(), _pack(notices[-1])
+                    members.epoch, leaf, period.first, period.end, notices[-1].hash(), pack_signed(notices[-1])
                 )
         refused = self.platform.keyholders.notify(notices)
         for refusals in refused.values():
             if refusals:
-                raise _error(refusals[0])
+                raise error_of(refusals[0])
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
@@ -191,15 +193,3 @@ class Community:
             keyholder.parts.keys.close()
         self.bank.close()
         self.platform.close()
-
-
-def _pack(signed):  # type: ignore[no-untyped-def]
-    from quietgrid.crypto.public.envelope import pack_signed
-
-    return pack_signed(signed)
-
-
-def _error(refusal):  # type: ignore[no-untyped-def]
-    from quietgrid.wire.links import error_of
-
-    return error_of(refusal)
