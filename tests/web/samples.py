@@ -59,7 +59,7 @@ def start(spied: bool = True) -> dict[str, Any]:
     rows = [
         (f"meter {1000 + 37 * n}", " ".join(f"{int(wobble('byte', n, b) * 256):02x}" for b in range(8)) + "  " +
          " ".join(f"{int(wobble('more', n, b) * 256):02x}" for b in range(8)))
-        for n in range(8)
+        for n in range(9)
     ]  # fmt: skip
     spy = {
         "rule": "floor", "at": EVENING + 200, "home": "Home 17", "privacy_url": "http://home.localhost:8001/privacy",
@@ -299,7 +299,7 @@ def roles() -> dict[str, Any]:
         ],
     }
     return base("analyst", active="roles", people=people, roles=[("analyst", "utility analyst"), ("auditor", "auditor")], matrix=matrix,
-                notice="One-time link for Jonas Weber, shown once: http://localhost:8000/signin/4c1d-77ab")  # fmt: skip
+                notice={"text": "One-time link for Jonas Weber, shown once.", "link": "http://localhost:8000/signin/4c1d-77ab"})  # fmt: skip
 
 
 def trail() -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_every_context_variable_is_needed_and_documented(name: str) -> None:
 def test_text_is_escaped() -> None:
     template, context = PAGES["roles"]
     people = [context["people"][0] | {"name": EVIL}]
-    text = render(template, context | {"people": people, "notice": EVIL})
+    text = render(template, context | {"people": people, "notice": {"text": EVIL, "link": ""}})
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
 

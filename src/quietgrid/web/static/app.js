@@ -16,6 +16,8 @@
 // Keys       ? help, t theme, g then a letter: go to the page with that data-key.
 "use strict";
 
+// English is written the British way: day before month, 24 hours, as on the rest of the page.
+const locale = () => (document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
@@ -40,7 +42,19 @@ function toggleTheme() {
   try { localStorage.setItem("quietgrid-theme", theme); } catch { /* storage is off: for this page only */ }
   showTheme();
   drawAll();
+  for (const frame of all("iframe.glance")) tellTheme(frame);
 }
+// A frame of the other origin cannot read our setting; it is told the one word and takes no other.
+function tellTheme(frame) {
+  const theme = document.documentElement.dataset.theme;
+  if (theme) frame.contentWindow.postMessage({ theme }, new URL(frame.src, location.href).origin);
+}
+addEventListener("message", (event) => {
+  const theme = event.data && event.data.theme;
+  if (!document.body.matches(".framed") || !["light", "dark"].includes(theme)) return;
+  document.documentElement.dataset.theme = theme;
+  drawAll();
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showTheme(); drawAll(); });
 
 /* ---- small things ------------------------------------------------------------------------------------- */
@@ -113,12 +127,12 @@ function colour(name) {
 }
 const numberText = (value, spec) => value === null || value === undefined
   ? "no data"
-  : `${value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: spec.digits ?? 1,
+  : `${value.toLocaleString(locale(), { minimumFractionDigits: spec.digits ?? 1,
     maximumFractionDigits: spec.digits ?? 1 })} ${spec.unit}`;
 
 function timeTexts(spec) {
   const zone = { timeZone: spec.tz || "UTC" };
-  const lang = document.documentElement.lang;
+  const lang = locale();
   const clock = new Intl.DateTimeFormat(lang, { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const date = new Intl.DateTimeFormat(lang, { ...zone, day: "numeric", month: "short" });
   const day = new Intl.DateTimeFormat(lang, { ...zone, weekday: "short", day: "numeric", month: "short" });
@@ -156,6 +170,7 @@ function seriesOption(series, spec) {
   };
   if (bar) {
     option.barCategoryGap = "22%";
+    option.barMaxWidth = 26;
     if (series.style === "hatch") {
       option.itemStyle = { color: colour("card"), borderColor: color, borderWidth: 1, decal: hatch(color) };
     } else option.itemStyle.borderRadius = 2;
@@ -405,7 +420,13 @@ function listen() {
 
 document.addEventListener("DOMContentLoaded", () => {
   showTheme();
+  const current = document.querySelector(".nav [aria-current]");
+  if (current) {
+    const strip = current.closest("ul");
+    strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.clientWidth) / 2;
+  }
   if (window.echarts) mountCharts(document);
   listen();
+  for (const frame of all("iframe.glance")) frame.addEventListener("load", () => tellTheme(frame));
   document.addEventListener("htmx:afterSettle", () => { if (window.echarts) mountCharts(document); });
 });

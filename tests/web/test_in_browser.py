@@ -1,0 +1,182 @@
+"""Every page in a real browser: nothing overflows, nothing inline is blocked, axe finds nothing, charts draw.
+
+`QUIETGRID_SHOTS=folder pytest tests/web/test_in_browser.py` keeps a picture of each.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from quietgrid.web.environment import STATIC, render, security_headers
+from tests.web.samples import pages
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = pages()
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+SIZES = {"phone": (390, 844), "tablet": (768, 1024), "desk": (1440, 900)}
+LOOKS = (  # size, colour scheme, checked by axe as well
+    ("phone", "light", True),
+    ("tablet", "light", False),
+    ("desk", "light", False),
+    ("desk", "dark", True),
+    ("phone", "dark", False),
+)
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
+    pytest.mark.skipif(not AXE.exists(), reason="npm parts are not installed: run `make setup-dev`"),
+]
+
+
+class Server(BaseHTTPRequestHandler):
+    """The sample pages and the static files, with the headers the real faces send."""
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0]
+        if path.startswith("/static/"):
+            file = STATIC / path.removeprefix("/static/")
+            self.answer(
+                200 if file.is_file() else 404,
+                TYPES.get(file.suffix, "text/plain"),
+                file.read_bytes() if file.is_file() else b"",
+            )
+        elif path.strip("/") in PAGES:
+            text = render(*PAGES[path.strip("/")])
+            self.answer(200, "text/html; charset=utf-8", text.replace("/household/glance.html", "/glance").encode())
+        else:
+            self.answer(404, "text/plain", b"")
+
+    def answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in security_headers(frames="'self'", framed_by="'self'").items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.05), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield launched
+        launched.close()
+
+
+def opened(browser: Browser, address: str, name: str, size: str, scheme: str) -> tuple[BrowserContext, Page, list[str]]:
+    """The page, once its charts are drawn, and what its console said."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )  # type: ignore[arg-type]
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{address}/{name}", wait_until="load")
+    if page.locator("figure[data-chart]").count():
+        page.wait_for_function(
+            "[...document.querySelectorAll('figure[data-chart]')].every((figure) => figure.querySelector('canvas'))"
+        )
+    return context, page, said
+
+
+def keep(page: Page, name: str) -> None:
+    folder = os.environ.get("QUIETGRID_SHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_and_is_accessible(name: str, browser: Browser, address: str) -> None:
+    context, page, said = opened(browser, address, name, "phone", "light")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for size, scheme, checked in LOOKS:
+        width, height = SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        keep(page, f"{name}-{size}-{scheme}")
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} at {size} is {overflow} px too wide"
+        if checked:
+            found = page.evaluate(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], iframes: false})"
+                ".then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')))"
+            )
+            assert found == [], f"{name} at {size}, {scheme}"
+    assert not said, f"{name}: {said}"
+    context.close()
+
+
+def test_chart_as_table_holds_the_same_numbers(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "aggregates", "desk", "light")
+    page.locator("#total summary").click()
+    rows = page.locator("#total .twin tbody tr")
+    spec = PAGES["aggregates"][1]["total"]["spec"]
+    assert rows.count() == len(spec["x"])
+    assert rows.nth(0).inner_text().split("\t") == [
+        "Thu 12 Mar, 00:00", f"{spec['series'][0]['data'][0]:.1f} kWh", "0.0 kWh"
+    ]  # fmt: skip
+    assert "no data" in rows.nth(41).inner_text()
+    context.close()
+
+
+def test_theme_is_kept_and_keys_work(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "home", "desk", "light")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 245, 241)"
+    page.keyboard.press("t")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 19)"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    with page.expect_navigation(url="**/bills"):
+        page.keyboard.press("b")
+    context.close()
+
+
+def test_without_a_mouse_the_first_stop_is_the_skip_link(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "aggregates", "phone", "light")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    context.close()
+
+
+def test_targets_are_large_enough(browser: Browser, address: str) -> None:
+    for name in ("start", "privacy", "billing", "consents"):
+        context, page, _ = opened(browser, address, name, "phone", "light")
+        small = page.evaluate(
+            "[...document.querySelectorAll('button, .button, select, summary, .nav a, .segments > *')]"
+            ".filter(n => n.checkVisibility() && n.getBoundingClientRect().height < 24).map(n => n.outerHTML)"
+        )
+        assert small == [], name
+        context.close()
