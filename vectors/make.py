@@ -94,10 +94,9 @@ def second_generator() -> tuple[int, int]:
     raise ValueError("no point")
 
 
-def keys_and_masks() -> dict[str, object]:
-    """Chain keys, day keys, key-check values, masks, and a frame."""
-    pairs = []
-    day_keys = []
+def chains() -> list[dict[str, object]]:
+    """Chain keys, day and bid keys and key-check values of the three pairs."""
+    pairs: list[dict[str, object]] = []
     for pair in range(3):
         root = sha(b"root %d" % pair)
         info = b"qg1 root" + struct.pack("<QBI", PID, pair, D0)
@@ -111,16 +110,27 @@ def keys_and_masks() -> dict[str, object]:
             chain = block[32:]
         check = mac(first, b"qg1 kcv" + PID.to_bytes(8, "little"))[:16]
         pairs.append({"pair": pair, "root": root.hex(), "chain_key": first.hex(), "kcv": check.hex(), "days": days})
-        day_keys.append(bytes.fromhex(str(days[0]["day_key"])))
+    return pairs
+
+
+def day_keys_of(pairs: list[dict[str, object]], day: int) -> list[bytes]:
+    """The three day keys of the day-th day."""
+    return [bytes.fromhex(pair["days"][day]["day_key"]) for pair in pairs]  # type: ignore[index]
+
+
+def keys_and_masks() -> dict[str, object]:
+    """The keys, masks, and a frame."""
+    pairs = chains()
+    day_keys = day_keys_of(pairs, 0)
     masks = []
     cases = ((0, 0, 900, 0, 0, 0, 3), (1, 0, 900, 0, 0, 94, 2), (0, 2, 1800, 0, 0, 13, 4), (0, 0, 900, 1, 77, 5, 3))
     for register, version, resolution, domain, context, start, count in cases:
         nonce = struct.pack("<BBBBII", register, version, resolution == 1800, domain, context, 0)
         sums = [0] * count
         for key in day_keys:
-            values = struct.unpack_from(f"<{count}Q", stream(key, nonce, 0, 8 * (start + count)), 8 * start)
-            sums = [(a + b) % 2**64 for a, b in zip(sums, values, strict=True)]
-        case = {"register": register, "version": version, "resolution": resolution, "domain": domain}
+            words = struct.unpack_from(f"<{count}Q", stream(key, nonce, 0, 8 * (start + count)), 8 * start)
+            sums = [(a + b) % 2**64 for a, b in zip(sums, words, strict=True)]
+        case: dict[str, object] = {"register": register, "version": version, "resolution": resolution, "domain": domain}
         case |= {"context": context, "first": start, "count": count, "nonce": nonce.hex()}
         masks.append({**case, "sum_of_three": [str(value) for value in sums]})
     values = {0: [250, 0, 16_777_215], 1: [0, 1, 2]}
@@ -150,15 +160,15 @@ def proofs() -> dict[str, object]:
         head = sha(b"qg1 ledger" + head + sha(salt + entry))
         entries.append({"salt": salt.hex(), "body": entry.hex(), "hash": head.hex()})
     h = second_generator()
-    secret = hkdf(sha(b"root 0"), COMMUNITY, b"qg1 commitments" + PID.to_bytes(8, "little"), 32)
     commitments = []
     for day, vector, value in ((D0, "day", 12_345), (D0 + 1, "day", 0), (D0, "night", 999_999_999), (D0, "net", -5)):
+        secret = mac(b"qg1 commitments", b"".join(day_keys_of(chains(), day - D0)))
         wide = hkdf(secret, b"", b"qg1 pedersen" + day.to_bytes(4, "little") + vector.encode(), 48)
         r = 1 + int.from_bytes(wide, "big") % (N - 1)
         point = add(times(value, G), times(r, h))
-        made = {"day": day, "vector": vector, "value": value, "scalar": f"{r:064x}", "commitment": compressed(point)}
-        commitments.append(made)
-    pedersen = {"H": compressed(h), "secret": secret.hex(), "commitments": commitments}
+        made = {"day": day, "day_secret": secret.hex(), "vector": vector, "value": value}
+        commitments.append({**made, "scalar": f"{r:064x}", "commitment": compressed(point)})
+    pedersen = {"H": compressed(h), "commitments": commitments}
     return {"signed": signed, "ledger": entries, "pedersen": pedersen}
 
 

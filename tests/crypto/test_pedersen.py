@@ -21,7 +21,7 @@ def test_project_vectors(vectors: Callable[[str], Any]) -> None:
     suite = vectors("suite1")["pedersen"]
     assert pedersen.second_generator().hex() == suite["H"]
     for case in suite["commitments"]:
-        r = pedersen.scalar(bytes.fromhex(suite["secret"]), case["day"], case["vector"])
+        r = pedersen.scalar(bytes.fromhex(case["day_secret"]), case["day"], case["vector"])
         assert f"{r:064x}" == case["scalar"]
         assert pedersen.commit(case["value"], r).hex() == case["commitment"]
 

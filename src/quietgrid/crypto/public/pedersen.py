@@ -52,7 +52,7 @@ def scalar(secret: bytes, day: int, vector: str) -> int:
     """The scalar of one day and vector, derived so that meter and household find the same.
 
     Args:
-        secret: 32 bytes both have (`crypto.secret.chain.commitment_secret`). day: UTC day. vector: name in the book.
+        secret: 32 bytes both have (`crypto.secret.commitments.day_secret`). day: UTC day. vector: name in the book.
 
     Returns:
         1..ORDER-1, from 48 bytes of HKDF-SHA256 (info ``"qg1 pedersen" ‖ day u32 ‖ vector``), so its bias is < 2^-128.

@@ -80,12 +80,3 @@ def check_kcv(key: bytes, pid: int, expected: bytes) -> None:
         raise VerificationError(
             "a key does not match its check value", where=f"meter {pid}", fix="refuse; the meter must enrol again"
         )
-
-
-def commitment_secret(root: bytes, community: bytes, pid: int) -> bytes:
-    """The secret Pedersen scalars come from (`crypto.public.pedersen.scalar`), from the root of pair 01; 32 bytes.
-
-    The meter keeps this instead of the root; the household derives it again. It says nothing about masks.
-    """
-    info = b"qg1 commitments" + pid.to_bytes(8, "little")
-    return HKDF(SHA256(), 32, salt=community, info=info).derive(root)

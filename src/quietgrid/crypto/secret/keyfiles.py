@@ -151,11 +151,12 @@ class KeyFiles:
             return first
 
     def advance(self, to_day: int) -> None:
-        """Derive the day keys of every day up to and including `to_day`, and forget the chain keys behind them."""
-        if self.day == _NO_DAY:
-            raise UnavailableError("no meter has enrolled yet", where="key store", fix="append rows first")
+        """Derive the day keys of every day up to and including `to_day`, and forget the chain keys behind them.
+
+        Before the first `append` there is nothing to derive, and nothing happens.
+        """
         with self._changing():
-            for day in range(self.day + 1, to_day + 1):
+            for day in range(self.day + 1, to_day + 1) if self.day != _NO_DAY else ():
                 due = self._at == day
                 derived = np.zeros_like(self._keys)
                 keys, at = self._keys.copy(), self._at.copy()
