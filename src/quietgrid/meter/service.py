@@ -200,7 +200,7 @@ class MeterBank:
         Args:
             readings: Of meters of this bank; cells that are not present are not sealed. May span days.
 
-        Returns: The frames, by day, then by stretch of cells, then in the order of `readings.meters`.
+        Returns: The frames by day, stretch of cells, registers and then in the order of `readings.meters`.
 
         Raises:
             SingleUseError: an interval was sealed before, the clock went back, or the state was put back.
