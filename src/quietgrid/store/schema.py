@@ -86,9 +86,11 @@ def insert_new(connection: sa.Connection, target: sa.Table, rows: Sequence[Row])
     """Insert the rows whose primary key is not there yet; return how many."""
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(target).on_conflict_do_nothing()
-    return connection.execute(statement, list(rows)).rowcount
+    if connection.dialect.name == "sqlite":
+        return connection.execute(sqlite.insert(target).on_conflict_do_nothing(), list(rows)).rowcount
+    first = next(iter(target.primary_key.columns))
+    statement = postgresql.insert(target).on_conflict_do_nothing().returning(first)
+    return len(connection.execute(statement, list(rows)).all())
 
 
 def put(connection: sa.Connection, target: sa.Table, rows: Sequence[Row], ignore: Sequence[str] = ()) -> int:
