@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.herd import opens
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window, slots_per_day
@@ -177,6 +178,7 @@ class BillsPlan:
         pieces: (offset into the period, close) in order.
         late: Late cells that enter with this batch.
         counts: int32 [h, F], cells behind each number. missing: int32 [h, F], cells of the vector not delivered.
+        allowed: bool [h, F]: numbers that rest on too few cells do not open (`herd.opens`), they are estimated.
     """
 
     rows: Ints
@@ -189,6 +191,7 @@ class BillsPlan:
     late: tuple[LateSet, ...]
     counts: NDArray[np.int32]
     missing: NDArray[np.int32]
+    allowed: Bits
 
 
 def covering(closes: Sequence[Closed], leaf: int, window: Window) -> tuple[tuple[int, Closed], ...]:
@@ -238,12 +241,15 @@ def bills_plan(
     missing = np.zeros_like(counts)
     used = weights != 0
     per_vector = used.sum(axis=1)
+    cells = np.zeros((len(homes), len(window)), np.bool_)
     for offset, close in pieces:
         width = close.b - close.a
         padded = np.zeros((len(rows), width), np.bool_)
         padded[: len(close.present)] = close.present
         arrived = by_home(members.homes[rows], padded)
+        cells[:, offset : offset + width] = arrived
         counts += arrived.astype(np.int32) @ used[:, offset : offset + width].T.astype(np.int32)
+    allowed = opens(weights, cells)
     for column, register in enumerate(registers):
         able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
         counts[~able, column] = 0
@@ -257,7 +263,7 @@ def bills_plan(
     np.maximum(missing, 0, out=missing)
     able_rows = {register: capable(members, rows, register) for register in set(registers)}
     return BillsPlan(
-        rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, tuple(late), counts, missing
+        rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, tuple(late), counts, missing, allowed
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from quietgrid.algorithms.leverage import Facts, Totals, check_leverage, net_total, register_total
-from quietgrid.algorithms.plan import BillsPlan, Bits, by_home, partition, totals_plan
+from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, by_home, partition, totals_plan
 from quietgrid.keyholder.known import Known
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import slots_per_day
@@ -35,7 +35,7 @@ def totals_of(members: MemberList, leaf: int, plan: BillsPlan, rules: GateRules)
     """The slot totals of the leaf's own node over the period, as cells [homes, T] per total."""
     node = members.leaf_names[leaf]
     quantities = partition(members, rules).get(node, ((), ()))[1]
-    shape = (len(plan.homes), plan.weights.shape[1])
+    shape = (len(plan.homes), plan.weights.shape[1] + len(plan.registers))
     out = []
     for quantity in quantities:
         cells = {register: np.zeros(shape, np.bool_) for register in (IMPORT, EXPORT)}
@@ -53,6 +53,31 @@ def totals_of(members: MemberList, leaf: int, plan: BillsPlan, rules: GateRules)
     return out
 
 
+def _with_late(plan: BillsPlan, column: int, arrived: Bits, book: Book) -> tuple[Ints, Bits]:
+    """One vector's weights and cells, with one more place for the late cells that enter its number.
+
+    Late cells are in no total of the period; all of a home's late cells of a vector only ever appear together, so one
+    place stands for them, whatever their number and period. A version that is replaced leaves the fact.
+    """
+    width = plan.weights.shape[1]
+    places = len(plan.registers)
+    weights = np.zeros((1, width + places), np.int64)
+    weights[0, :width] = plan.weights[column]
+    weights[0, width + column] = 1
+    cells = np.zeros((len(plan.homes), width + places), np.bool_)
+    cells[:, :width] = arrived
+    per_day = slots_per_day(book.window.resolution)
+    for part in plan.late:
+        if part.column != column:
+            continue
+        homes = plan.home_of_row[part.cells[:, 0]]
+        slots = part.cells[:, 1] * per_day + part.cells[:, 2] - book.window.first
+        cells[homes[part.signs > 0], width + column] = True
+        gone = (part.signs < 0) & (slots >= 0) & (slots < width)
+        cells[homes[gone], slots[gone]] = False
+    return weights, cells
+
+
 def facts_of(members: MemberList, leaf: int, plan: BillsPlan, book: Book, known: Known) -> list[Facts]:
     """The batch's facts with the late cells that enter them, and those of events of the same leaf and period."""
     facts = []
@@ -60,24 +85,21 @@ def facts_of(members: MemberList, leaf: int, plan: BillsPlan, book: Book, known:
     arrived = np.zeros(shape, np.bool_)
     for offset, close in plan.pieces:
         arrived[:, offset : offset + close.b - close.a] = _of_homes(plan, close.present)
-    per_day = slots_per_day(book.window.resolution)
     for column, register in enumerate(plan.registers):
         able = by_home(members.homes[plan.rows], plan.able[register][:, None])[:, 0]
-        cells = arrived & able[:, None]
-        for part in plan.late:
-            if part.column == column:
-                slots = part.cells[:, 1] * per_day + part.cells[:, 2] - book.window.first
-                inside = (slots >= 0) & (slots < shape[1])
-                cells[plan.home_of_row[part.cells[inside, 0]], slots[inside]] = True
-        facts.append(Facts(register, plan.weights[[column]], cells))
-    for (_, event_leaf), event in known.events.items():
-        weights = np.zeros((1, shape[1]), np.int64)
+        weights, cells = _with_late(plan, column, arrived & able[:, None], book)
+        facts.append(Facts(register, weights, cells))
+    held = [event for (_, at), event in known.events.items() if at == leaf]
+    for event in held:
+        weights = np.zeros((1, shape[1] + len(plan.registers)), np.int64)
         for slot, weight in event.slots:
             if slot in book.window:
                 weights[0, slot - book.window.first] = weight
-        if event_leaf == leaf and weights.any():
+        if weights.any():
             holders = np.isin(plan.homes, np.array(event.holders, np.uint64))[:, None]
-            facts.append(Facts(event.register, weights, arrived, holders))
+            cells = np.zeros((shape[0], weights.shape[1]), np.bool_)
+            cells[:, : shape[1]] = arrived
+            facts.append(Facts(event.register, weights, cells, holders))
     return facts
 
 

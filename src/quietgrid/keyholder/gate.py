@@ -25,7 +25,7 @@ from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
-from quietgrid.wire.messages import LateClose, QuestionMessage
+from quietgrid.wire.messages import EventMessage, LateClose, QuestionMessage
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,10 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     if rules.on("leverage"):
         audit_leaf(members, leaf, plan, book, known, rules)
     resolution = book.window.resolution
-    numbers = plan.counts.size
+    allowed = plan.allowed.reshape(-1) if rules.on("thin") else np.ones(plan.counts.size, np.bool_)
     digest = sha256(question.hash() + sha256(weights.astype("<i8").tobytes()).digest()).digest()
     return Evaluated(
-        np.ones(numbers, np.bool_), plan.counts.reshape(-1), plan.homes, digest,
+        allowed, plan.counts.reshape(-1), plan.homes, digest,
         lambda keys: bills_component(keys, plan, resolution).reshape(-1),
         plan.rows, members, (leaf,), f"bills/{question.node}/{question.first}",
     )  # fmt: skip
@@ -196,7 +196,10 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
 
 
 def _event(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluated:
-    """One number per consenting home over an event's slots; closes are those of the leaf that hold them."""
+    """One number per consenting home over an event's slots, checked within the whole billing period.
+
+    The closes are those of the period from its start on, as far as the event reaches.
+    """
     members = known.newest(question.epoch)
     leaf = _leaf(question, members)
     event = known.events.get((question.vector, leaf))
@@ -204,19 +207,15 @@ def _event(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
         raise NotFoundError("no such event is registered for this leaf", where=question.vector, fix="register it first")
     window = Window(question.first, question.end, members.window.resolution)
     closes = [known.closed(digest) for digest in question.closes]
-    weights = np.zeros((1, len(window)), np.int64)
-    for slot, weight in event.slots:
-        if slot not in window:
-            raise GateRefusal("event", "a slot lies outside the window", where=event.event, fix="widen the window")
-        weights[0, slot - window.first] = weight
-    plan = bills_plan(members, leaf, window, closes, ([event.register], weights))
+    weights = event_weights(event, window)
+    if np.count_nonzero(weights) < len([w for _, w in event.slots if w]):
+        raise GateRefusal("event", "a slot lies outside the window", where=event.event, fix="widen the window")
+    plan = bills_plan(members, leaf, window, closes, ([event.register], weights[None]))
     held = np.isin(plan.homes, np.array(sorted(event.holders), np.uint64))
-    consenting = known.consents(event.event)
-    if rules.on("consent") and not set(plan.homes[held].tolist()) <= consenting:
+    if rules.on("consent") and not set(plan.homes[held].tolist()) <= known.consents(event.event):
         raise GateRefusal("consent", "a home has not consented", where=event.event, fix="leave it out")
     if rules.on("herd"):
-        base = _base_vectors(known, leaf, window, event.register)
-        check_events(base, weights, held[:, None], rules.k, where=event.event)
+        _check_herd(event, known, plan.homes, rules, question)
     resolution = window.resolution
     digest = sha256(question.hash() + event.hash()).digest()
     return Evaluated(
@@ -226,10 +225,27 @@ def _event(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     )  # fmt: skip
 
 
-def _base_vectors(known: Known, leaf: int, window: Window, register: int) -> Ints:
-    """The book's vectors of a register over a window, int64 [f, t]."""
-    rows = [np.zeros(len(window), np.int64)]
-    for (book_leaf, _), book in known.books.items():
-        if book_leaf == leaf and len(book.window.intersect(window)):
-            rows += [resolve(v, window) for v in book.vectors if v.register == register and v.rule != "prices"]
-    return np.stack(rows)
+def event_weights(event: EventMessage, window: Window) -> Ints:
+    """int64 [t]: an event's weights over a window."""
+    weights = np.zeros(len(window), np.int64)
+    for slot, weight in event.slots:
+        if slot in window:
+            weights[slot - window.first] = weight
+    return weights
+
+
+def _check_herd(
+    event: EventMessage, known: Known, homes: NDArray[np.uint64], rules: GateRules, question: QuestionMessage
+) -> None:
+    """All events of the leaf and billing period together: herd rule, independence, at most eight a home."""
+    book = next((b for (at, _), b in known.books.items() if at == event.leaf and question.first in b.window), None)
+    if book is None:
+        raise GateRefusal("book", "no book covers the event", where=event.event, fix="register the period's book")
+    base = [resolve(v, book.window) for v in book.vectors if v.register == event.register and v.rule != "prices"]
+    same = [e for (_, leaf), e in known.events.items() if leaf == event.leaf and e.register == event.register]
+    rows = [(event_weights(e, book.window), np.isin(homes, np.array(e.holders, np.uint64))) for e in same]
+    rows = [(w, held) for w, held in rows if w.any()]
+    check_events(
+        np.stack(base), np.stack([w for w, _ in rows]), np.stack([h for _, h in rows], axis=1), rules.k,
+        where=f"events of {question.node}",
+    )  # fmt: skip

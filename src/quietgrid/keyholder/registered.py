@@ -94,8 +94,8 @@ class Registrar:
         message = open_signed(signed, Prices, self._parts.card.platform_pk)
         with self._parts.store.begin() as tx:
             tx.members.put_prices(
-                message.feed, message.resolution, message.first, np.array(message.price_micro_per_kwh, np.int64), message.hash(),
-                pack_signed(signed),
+                message.feed, message.resolution, message.first, np.array(message.price_micro_per_kwh, np.int64),
+                message.hash(), pack_signed(signed),
             )  # fmt: skip
         self._memory.add_prices(message)
 

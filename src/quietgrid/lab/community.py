@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from quietgrid.billing import book_for_leaf
 from quietgrid.concentrator import Concentrator
-from quietgrid.crypto.public.envelope import pack_signed
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.crypto.secret.keyfiles import KeyFiles
@@ -24,10 +20,10 @@ from quietgrid.model.readings import Readings
 from quietgrid.model.tariff import Tariff
 from quietgrid.registry import Listed, first_list, plan_cells
 from quietgrid.runtime.founding import Folders, body, found, identity
+from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, PlatformParts
 from quietgrid.store import open_keyholder, open_platform
-from quietgrid.wire.columns import book_message, members_message
-from quietgrid.wire.links import error_of
+from quietgrid.wire.columns import members_message
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
 
 
@@ -69,6 +65,7 @@ class Community:
         self.peer_links = {(i, j): LocalLink(j) for i in range(3) for j in range(3) if i != j}
         self.keyholders = [self.start_keyholder(i) for i in range(3)]
         self.platform = self._platform()
+        self.periods = Periods(self.platform)
         self.bank = MeterBank.open(self.folders.fleet, self.clock)
 
     def start_keyholder(self, index: int) -> Keyholder:
@@ -146,23 +143,8 @@ class Community:
 
     def register_books(self, period: Window) -> None:
         """Register one book a leaf for a billing period, before it starts."""
-        members = self.platform.members(period.first)
-        tariff_of = {r.party.home: self.tariffs[r.party.tariff] for r in self.residents}
-        notices = []
-        store = self.platform.parts.store
-        for leaf in range(len(members.leaf_names)):
-            rows = members.rows(leaf)
-            registers = int(np.bitwise_or.reduce(members.registers[rows]))
-            book = book_for_leaf([tariff_of[int(h)] for h in members.homes_in(leaf)], leaf, period, registers)
-            notices.append(self.platform.parts.identity.sign(book_message(book, self.card.community, members.epoch)))
-            with store.begin() as tx:
-                tx.registry.put_book(
-                    members.epoch, leaf, period.first, period.end, notices[-1].hash(), pack_signed(notices[-1])
-                )
-        refused = self.platform.keyholders.notify(notices)
-        for refusals in refused.values():
-            if refusals:
-                raise error_of(refusals[0])
+        self.periods.put_tariffs(list(self.tariffs.values()))
+        self.periods.register_books(period)
 
     # -- measuring -------------------------------------------------------------------------------------------------
 

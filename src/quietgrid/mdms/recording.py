@@ -27,12 +27,14 @@ def total_of(node: str, quantity: Quantity, plan: TotalsPlan, members: MemberLis
 
 
 def facts_of(book: Book, plan: BillsPlan, answer: Answer) -> list[Fact]:
-    """The facts of a batch, home by home, vectors in book order."""
+    """The facts of a batch, home by home, vectors in book order; a number that may not open counts as missing."""
     values = answer.values.reshape(len(plan.homes), -1)
+    counts = np.where(plan.allowed, plan.counts, 0)
+    missing = np.where(plan.allowed, plan.missing, plan.missing + plan.counts)
     return [
         Fact(
             int(home), vector.name, vector.register, book.window, int(values[row, column]),
-            int(plan.counts[row, column]), int(plan.missing[row, column]), answer.status,
+            int(counts[row, column]), int(missing[row, column]), answer.status,
         )
         for row, home in enumerate(plan.homes.tolist())
         for column, vector in enumerate(book.vectors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.store import LateCells, MeterRow, PlatformStore
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.links import KeyholderLink, error_of
-from quietgrid.wire.messages import Ack, Close, CommunityCard, Enrol, Members, Prices, Refusal
+from quietgrid.wire.messages import Ack, BookMessage, Close, CommunityCard, Enrol, Members, Prices, Refusal
 
 CLOSES_AT_ONCE = 256
 
@@ -150,7 +151,7 @@ class Platform:
         total = Outcomes()
         for window, members in self._due(limit):
             questions: list[Signed] = []
-            for day, a, b in window.by_day():
+            for day, a, b in self._pieces(window):
                 questions += self._close(members, day, a, b)
                 if len(questions) >= CLOSES_AT_ONCE:
                     _add(total, self.answering.ask(questions, members))
@@ -171,6 +172,14 @@ class Platform:
             if first < end:
                 out.append((Window(first, end, members.window.resolution), members))
         return out
+
+    def _pieces(self, window: Window) -> list[tuple[int, int, int]]:
+        """The UTC days of a window, cut where a billing period starts or ends: a close lies in one period."""
+        with self.parts.store.read() as tx:
+            books = [decode(BookMessage, unpack_signed(data).body) for data in tx.registry.books()]
+        cuts = sorted({at for book in books for at in (book.first, book.end) if window.first < at < window.end})
+        edges = [window.first, *cuts, window.end]
+        return [piece for a, b in pairwise(edges) for piece in Window(a, b, window.resolution).by_day()]
 
     def _close(self, members: MemberList, day: int, a: int, b: int) -> list[Signed]:
         parts = self.parts

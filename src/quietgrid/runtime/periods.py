@@ -1,0 +1,348 @@
+"""Billing periods: books before they start, one batch a leaf when they are over, bills from band sums.
+
+Late readings (PROTOCOL C, G1): cells that came after their close wait in a pool per leaf and band. Once k homes
+have some, they enter the next batch *inside* the homes' band sums; they are never opened apart, since one late
+cell alone would be that reading. Until then a bill carries an estimate, which the bill that takes the cells in gives back.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.algorithms.weights import resolve
+from quietgrid.billing import Bill, Line, Usage, book_for_leaf, feed_prices, postings, price, true_up, usage_of
+from quietgrid.billing.bill import BilledFact
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
+from quietgrid.errors import InputError, NotFoundError
+from quietgrid.mdms import bills_question
+from quietgrid.mdms.estimate import estimate, leaf_of_facts, remaining
+from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Book
+from quietgrid.model.tariff import Tariff
+from quietgrid.model.tariff_text import from_dict, to_dict
+from quietgrid.runtime.answering import Outcomes
+from quietgrid.runtime.platform import Platform
+from quietgrid.store import BillRow, CloseRow, LateCells
+from quietgrid.wire.columns import book_message, book_of
+from quietgrid.wire.links import error_of
+from quietgrid.wire.messages import BookMessage, LateClose
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass
+class BillingRun:
+    """What a billing run did.
+
+    Args:
+        window: The period. bills: how many were made. estimated: how many carry an estimate.
+        late_cells: cells that entered from the pool. outcomes: of the questions.
+    """
+
+    window: Window
+    bills: int = 0
+    estimated: int = 0
+    late_cells: int = 0
+    outcomes: Outcomes = field(default_factory=Outcomes)
+
+
+class Periods:
+    """Books and billing runs of one platform."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._parts = platform.parts
+
+    # -- before ----------------------------------------------------------------------------------------------------
+
+    def put_tariffs(self, tariffs: Sequence[Tariff]) -> None:
+        """Keep tariff versions; a version never changes."""
+        with self._parts.store.begin() as tx:
+            for tariff in tariffs:
+                day = (tariff.valid_from - _EPOCH).days
+                tx.registry.put_tariff(tariff.name, tariff.version, day, to_dict(tariff))
+
+    def tariff_of(self, members: MemberList, window: Window) -> dict[int, Tariff]:
+        """home -> the tariff version that holds when the period starts."""
+        day = window.first // slots_per_day(window.resolution) + 1
+        out: dict[int, Tariff] = {}
+        with self._parts.store.read() as tx:
+            versions: dict[str, Tariff] = {}
+            wanted = set(members.homes.tolist())
+            for row in tx.registry.parties(left=True):
+                party = row.party
+                if party.home in wanted:
+                    if party.tariff not in versions:
+                        versions[party.tariff] = from_dict(tx.registry.tariff(party.tariff, day).body)
+                    out[party.home] = versions[party.tariff]
+        return out
+
+    def register_books(self, window: Window) -> list[Book]:
+        """Make and register one book a leaf, before the period starts; the same books when called again.
+
+        Raises:
+            QuietgridError: what a keyholder objects to.
+        """
+        parts, members = self._parts, self._platform.members(window.first)
+        tariffs = self.tariff_of(members, window)
+        books, notices = [], []
+        for leaf in range(len(members.leaf_names)):
+            rows = members.rows(leaf)
+            registers = int(np.bitwise_or.reduce(members.registers[rows]))
+            book = book_for_leaf([tariffs[int(h)] for h in members.homes_in(leaf)], leaf, window, registers)
+            signed = parts.identity.sign(book_message(book, parts.card.community, members.epoch))
+            with parts.store.begin() as tx:
+                new = tx.registry.put_book(
+                    members.epoch, leaf, window.first, window.end, signed.hash(), pack_signed(signed)
+                )
+            if new:
+                notices.append(signed)
+            books.append(book)
+        for refusals in self._platform.keyholders.notify(notices).values() if notices else ():
+            if refusals:
+                raise error_of(refusals[0])
+        return books
+
+    def book(self, leaf: int, window: Window) -> Book:
+        """The registered book of a leaf and period."""
+        with self._parts.store.read() as tx:
+            book = book_of(decode(BookMessage, unpack_signed(tx.registry.book(leaf, window.first)).body))
+        if book.window != window:
+            raise NotFoundError("no book is registered for this period", where=f"leaf {leaf}", fix="check the period")
+        return book
+
+    def windows(self) -> list[Window]:
+        """Billing periods with registered books, oldest first."""
+        with self._parts.store.read() as tx:
+            messages = [decode(BookMessage, unpack_signed(data).body) for data in tx.registry.books()]
+        return sorted({Window(m.first, m.end, m.resolution) for m in messages}, key=lambda w: w.first)
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def run(self, window: Window) -> BillingRun:
+        """Bill a period: late pool, one batch a leaf, prices. Bills are drafts until they are approved.
+
+        Raises:
+            UnavailableError: the period is not fully closed yet.
+        """
+        members = self._platform.members(window.first)
+        run = BillingRun(window)
+        self._platform.gather_late(members, members.window.first, window.end)
+        questions: list[Signed] = []
+        for leaf in range(len(members.leaf_names)):
+            late = self._late_closes(members, leaf, window)
+            run.late_cells += sum(len(decode(LateClose, s.body).cells) for s in late)
+            with self._parts.store.read() as tx:
+                closes = [row.hash for row in tx.answers.closes(leaf, window.first, window.end)]
+            message = bills_question(members, leaf, window, closes, [s.hash() for s in late])
+            questions += self._platform.answering.register([message])
+        run.outcomes = self._platform.answering.ask(questions, members)
+        for leaf in range(len(members.leaf_names)):
+            bills = self._bills(members, leaf, window)
+            self._keep(bills)
+            run.bills += len(bills)
+            run.estimated += sum(any(f.missing for f in bill.facts) for bill in bills)
+        with self._parts.store.begin() as tx:
+            tx.log.append(
+                "billing", "billing.run", f"period {window.first}",
+                {"bills": run.bills, "estimated": run.estimated, "late_cells": run.late_cells},
+            )  # fmt: skip
+        return run
+
+    def _late_closes(self, members: MemberList, leaf: int, window: Window) -> list[Signed]:
+        """Signed late closes for the bands whose pool has at least k homes; those made before are kept."""
+        parts = self._parts
+        with parts.store.read() as tx:
+            made = [unpack_signed(r.signed) for r in tx.answers.closes(leaf, window.first, window.end, kind="late")]
+        if made:
+            return [s for s in made if decode(LateClose, s.body).first == window.first]
+        rows = members.rows(leaf)
+        row_of = {int(pid): at for at, pid in enumerate(members.pids[rows])}
+        per_day = slots_per_day(window.resolution)
+        out = []
+        for vector in self.book(leaf, window).vectors:
+            if vector.rule == "prices":
+                continue
+            with parts.store.read() as tx:
+                pool = tx.totals.late(leaf, members.window.first, window.end, vector.name)
+            pool = _newest(pool, members, vector.register)
+            if not len(pool):
+                continue
+            span = Window(int(pool.slots.min()), int(pool.slots.max()) + 1, window.resolution)
+            pool = _choose(pool, resolve(vector, span)[pool.slots - span.first] > 0)
+            if len(np.unique(pool.homes)) < parts.rules.k:
+                continue
+            days, slots = np.divmod(pool.slots, per_day)
+            cells = [
+                (row_of[int(pid)], int(day), int(slot), int(version))
+                for pid, day, slot, version in zip(pool.pids, days, slots, pool.versions, strict=True)
+            ]
+            signed = parts.identity.sign(
+                LateClose(
+                    parts.card.community, members.epoch, members.revision, leaf, window.first, window.end, vector.name,
+                    cells, parts.clock.now(),
+                )
+            )  # fmt: skip
+            row = CloseRow(signed.hash(), "late", members.epoch, leaf, window.first, window.end, pack_signed(signed))
+            with parts.store.begin() as tx:
+                tx.answers.put_close(row)
+                tx.totals.enter_late(leaf, vector.name, pool, signed.hash())
+            out.append(signed)
+        if out:
+            self._platform.keyholders.vote(out)
+        return out
+
+    # -- bills -----------------------------------------------------------------------------------------------------
+
+    def _bills(self, members: MemberList, leaf: int, window: Window) -> list[Bill]:
+        """Bills of one leaf from its opened facts; empty while they are not open."""
+        book = self.book(leaf, window)
+        homes = set(members.homes_in(leaf).tolist())
+        with self._parts.store.read() as tx:
+            facts = [f for f in tx.totals.facts(first=window.first) if f.home in homes and f.window == window]
+            feeds = {v.feed for v in book.vectors if v.feed}
+            series = {feed: tx.registry.prices(feed, window)[0] for feed in feeds}
+        if not facts:
+            return []
+        usage = usage_of(book, facts)
+        bands = np.array([v.rule != "prices" for v in book.vectors])
+        registers = np.array([v.register for v in book.vectors], np.int64)
+        guess = estimate(
+            usage.measured, usage.intervals, usage.missing, registers, leaf_of_facts(usage.measured, usage.intervals),
+            banded=bands,
+        )  # fmt: skip
+        usage = usage.with_estimate(guess.energy_wh)
+        carried = self._true_ups(members, leaf, window)
+        by_tariff: dict[Tariff, list[int]] = {}
+        for home, tariff in self.tariff_of(members, window).items():
+            if home in homes:
+                by_tariff.setdefault(tariff, []).append(home)
+        bills: list[Bill] = []
+        for tariff, who in by_tariff.items():
+            prices = feed_prices(book, tariff.feed, series[tariff.feed]) if tariff.feed else None
+            part = {home: carried[home] for home in who if home in carried}
+            bills += price(tariff, book, usage.rows_of(who), prices, carried=part).bills()
+        return bills
+
+    def _true_ups(self, members: MemberList, leaf: int, window: Window) -> dict[int, Sequence[Line]]:
+        """Lines that give back earlier estimates for cells that enter this period's sums."""
+        with self._parts.store.read() as tx:
+            rows = tx.answers.closes(leaf, window.first, window.end, kind="late")
+        lates = [decode(LateClose, unpack_signed(row.signed).body) for row in rows]
+        per_day = slots_per_day(window.resolution)
+        homes = members.homes[members.rows(leaf)]
+        arrived: dict[Window, Counter[tuple[int, str]]] = {}
+        for late in lates:
+            for row, day, slot, _ in late.cells:
+                at = day * per_day + slot
+                for earlier in self.windows():
+                    if late.first == window.first and at in earlier and earlier.end <= window.first:
+                        arrived.setdefault(earlier, Counter())[int(homes[row]), late.vector] += 1
+        lines: dict[int, list[Line]] = {}
+        for earlier, counts in arrived.items():
+            book = self.book(leaf, earlier)
+            for home in sorted({home for home, _ in counts}):
+                before = self.bill(home, earlier)
+                after = self._without_estimate(before, book, counts, members)
+                lines.setdefault(home, []).extend(true_up(before, after))
+        return {home: tuple(some) for home, some in lines.items() if some}
+
+    def _without_estimate(
+        self, before: Bill, book: Book, counts: Counter[tuple[int, str]], members: MemberList
+    ) -> Bill:
+        """The earlier bill without the estimates for the cells that came since."""
+        facts = []
+        for fact in before.facts:
+            came = min(counts[before.home, fact.vector], fact.missing)
+            left = remaining(fact.estimate, fact.missing, came) if fact.missing else fact.estimate
+            facts.append(replace(fact, missing=fact.missing - came, estimate=left))
+        tariff = self.tariff_of(members, book.window)[before.home]
+        prices = None
+        if tariff.feed:
+            with self._parts.store.read() as tx:
+                prices = feed_prices(book, tariff.feed, tx.registry.prices(tariff.feed, book.window)[0])
+        table = price(tariff, book, _usage(book, before.home, facts), prices, days=before.days)
+        return table.bill(0)
+
+    def _keep(self, bills: Sequence[Bill]) -> None:
+        rows = [
+            BillRow(
+                bill.home, bill.window.first, bill.window.end, bill.version + 1, bill.total_micro, bill.currency,
+                [msgspec.to_builtins(line) for line in bill.lines],
+                {"bill": b64encode(bill.encode()).decode(), "tariff": bill.tariff, "estimated_wh": bill.estimated_wh},
+            )
+            for bill in bills
+        ]  # fmt: skip
+        with self._parts.store.begin() as tx:
+            tx.billing.put(rows)
+
+    def bill(self, home: int, window: Window) -> Bill:
+        """The newest bill of a home and period."""
+        with self._parts.store.read() as tx:
+            row = tx.billing.bill(home, window.first)
+        return bill_of(row)
+
+    def approve(self, window: Window, by: str) -> int:
+        """Approve and issue all drafts of a period; how many.
+
+        Raises:
+            InputError: there is no draft.
+        """
+        with self._parts.store.begin() as tx:
+            rows = tx.billing.bills(first=window.first)
+            keys = [row.key for row in rows]
+            if not keys:
+                raise InputError("nothing to approve", where=f"period {window.first}", fix="run billing first")
+            changed = tx.billing.set_status([r.key for r in rows if r.status == "draft"], "approved", by)
+            tx.billing.set_status([r.key for r in rows if r.status != "issued"], "issued", by)
+            tx.log.append(by, "billing.approve", f"period {window.first}", {"bills": changed})
+        return changed
+
+    def balanced(self, window: Window) -> bool:
+        """Whether the postings of a period's bills sum to zero."""
+        with self._parts.store.read() as tx:
+            bills = [bill_of(row) for row in tx.billing.bills(first=window.first)]
+        sums: Counter[str] = Counter()
+        for bill in bills:
+            for posting in postings(bill):
+                sums[posting.debit] += posting.amount_micro
+                sums[posting.credit] -= posting.amount_micro
+        return sum(sums.values()) == 0
+
+
+def bill_of(row: BillRow) -> Bill:
+    """The bill in a stored row."""
+    return Bill.decode(b64decode(row.detail["bill"]))
+
+
+def _usage(book: Book, home: int, facts: Sequence[BilledFact]) -> Usage:
+    """One home's usage from what its bill knows."""
+    table = np.array(
+        [(f.measured, f.intervals, f.late, f.late_intervals, f.missing, f.estimate) for f in facts], np.int64
+    ).T[:, None, :]
+    return Usage(book, np.array([home], np.uint64), *table)
+
+
+def _choose(cells: LateCells, which: NDArray[np.bool_]) -> LateCells:
+    return LateCells(cells.homes[which], cells.pids[which], cells.slots[which], cells.versions[which])
+
+
+def _newest(cells: LateCells, members: MemberList, register: int) -> LateCells:
+    """The newest version of each cell, of meters certified for the register."""
+    able = {int(p) for p, bits in zip(members.pids, members.registers, strict=True) if int(bits) >> register & 1}
+    newest: dict[tuple[int, int], int] = {}
+    for at, (pid, slot) in enumerate(zip(cells.pids.tolist(), cells.slots.tolist(), strict=True)):
+        if pid in able:
+            newest[pid, slot] = at  # ordered by version
+    which = np.zeros(len(cells), np.bool_)
+    which[list(newest.values())] = True
+    return _choose(cells, which)
