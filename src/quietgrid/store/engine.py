@@ -81,6 +81,16 @@ class Store(Generic[Tx]):
             with transaction:
                 yield connection
 
+    def scrub(self) -> None:
+        """After an erasure: move everything out of SQLite's write-ahead log and empty it, so nothing old is left there.
+
+        PostgreSQL keeps old rows until VACUUM and old WAL until it is recycled: erase there by policy of its operator.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._writing, self._engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()

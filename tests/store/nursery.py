@@ -1,0 +1,90 @@
+"""Workers that write and acknowledge until they are killed. Run as `python -m tests.store.nursery KIND FOLDER`.
+
+Reads a line, forks a worker, prints its pid and, when it is dead, `gone`. A worker goes on where the disk says it was, and after every commit that
+has returned writes one byte to the file `acknowledged`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from quietgrid.concentrator.rules import REJECTED
+from quietgrid.model import ManualClock
+from quietgrid.store import LedgerDraft, SealedFrames, open_fleet, open_keyholder
+from tests.concentrator.plant import DAY, Plant, plant
+
+METERS = 20
+Acknowledge = Callable[[], int]
+
+
+def step_frames(p: Plant, step: int) -> list[bytes]:
+    """What all meters send in one step: one slot each."""
+    return [p.frame(row, day=DAY - 30 + step // 96, first=step % 96, count=1, seq=step + 1) for row in range(METERS)]
+
+
+def concentrate(folder: Path, done: int, acknowledge: Acknowledge) -> None:
+    """Accept one step after the other, beginning with the last one that may be half done."""
+    p = plant(folder, METERS)
+    step = done
+    while True:
+        if (p.concentrator.accept(step_frames(p, step)).status == REJECTED).any():
+            os._exit(3)
+        acknowledge()
+        step += 1
+
+
+def vote(folder: Path, done: int, acknowledge: Acknowledge) -> None:
+    """Vote, release and write the ledger, all in one commit."""
+    store = open_keyholder(folder / "keyholder.db", ManualClock(0))
+    step = done
+    while True:
+        subject = step.to_bytes(32, "little")
+        with store.begin() as tx:
+            fresh = tx.votes.put_release(subject, b"sums" + subject)
+            tx.votes.vote_close(0, step, step + 1, subject, b"vote" + subject)
+            if fresh:
+                tx.ledger.append_many([LedgerDraft("vote", None, bytes(16), subject)] * 3)
+        acknowledge()
+        step += 1
+
+
+def seal(folder: Path, done: int, acknowledge: Acknowledge) -> None:
+    """Bind frames to marks, going on from the marks on disk."""
+    store = open_fleet(folder / "fleet.db", ManualClock(0))
+    pids = np.arange(METERS, dtype=np.uint64)
+    with store.begin() as tx:
+        if not len(tx.meters.pids()):
+            tx.meters.add(pids, [b""] * METERS)
+        step = int(tx.meters.marks(pids).seq[0])
+    while True:
+        seqs = np.full(METERS, step + 1, np.uint64)
+        frames = [b"%d" % step] * METERS
+        with store.begin() as tx:
+            tx.meters.commit(SealedFrames(pids, seqs, frames, step // 96, 1, 0, step, step + 1))
+        acknowledge()
+        step += 1
+
+
+def main(kind: str, folder: Path) -> None:
+    """Fork workers on demand."""
+    work = {"concentrate": concentrate, "vote": vote, "seal": seal}[kind]
+    path = folder / "acknowledged"
+    path.touch()
+    for _ in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            log = os.open(path, os.O_WRONLY | os.O_APPEND)
+            work(folder, path.stat().st_size, partial(os.write, log, b"."))
+        print(pid, flush=True)
+        os.waitpid(pid, 0)
+        print("gone", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,107 @@
+"""SIGKILL at random moments: what was acknowledged is there, what was not is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quietgrid.model import ManualClock
+from quietgrid.store import Cut, open_fleet, open_keyholder
+from quietgrid.wire.frame import parse_frames
+from tests.concentrator.plant import DAY, plant
+from tests.store.nursery import METERS, step_frames
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check_concentrator(folder: Path, acknowledged: int) -> None:
+    p = plant(folder, METERS)
+    days = range(DAY - 30, DAY - 30 + acknowledged // 96 + 2)
+    with p.store.read() as tx:
+        cells = {(d, r): tx.segments.read(Cut(d, r, 900), METERS) for d in days for r in (0, 1)}
+    stored = np.concatenate([cells[day, 0].version >= 0 for day in days], axis=1)
+    assert np.array_equal(stored, np.concatenate([cells[day, 1].version >= 0 for day in days], axis=1))
+    assert (stored == stored[0]).all(), "a commit was torn"
+    count = int(stored[0].sum())
+    assert stored[0, :count].all()
+    assert acknowledged <= count <= acknowledged + 1
+    for step in {0, acknowledged - 1}:
+        sent = parse_frames(step_frames(p, step)).words
+        for register in (0, 1):
+            kept = cells[DAY - 30 + step // 96, register].ciphertext[:, step % 96]
+            assert np.array_equal(kept, sent[:, register])
+    p.store.close()
+
+
+def check_keyholder(folder: Path, acknowledged: int) -> None:
+    store = open_keyholder(folder / "keyholder.db", ManualClock(0))
+    with store.read() as tx:
+        entries, _ = tx.ledger.verify()
+        assert entries % 3 == 0
+        count = entries // 3
+        assert acknowledged <= count <= acknowledged + 1
+        subjects = [step.to_bytes(32, "little") for step in range(count)]
+        assert tx.votes.voted_slots(0, 0, count + 1) == [*subjects, None]
+        assert all(tx.votes.release(subject) == b"sums" + subject for subject in subjects)
+    store.close()
+
+
+def check_fleet(folder: Path, acknowledged: int) -> None:
+    store = open_fleet(folder / "fleet.db", ManualClock(0))
+    with store.read() as tx:
+        marks = tx.meters.marks(np.arange(METERS, dtype=np.uint64))
+        count = int(marks.seq[0])
+        assert acknowledged <= count
+        assert (marks.seq == count).all()
+        assert (marks.high_water[:, 0] == count).all()
+        assert [row.frame for row in tx.meters.outbox(10**6)] == [
+            b"%d" % n for n in range(count) for _ in range(METERS)
+        ]
+    store.close()
+
+
+CHECKS = {"concentrate": check_concentrator, "vote": check_keyholder, "seal": check_fleet}
+
+
+def kill_and_check(kind: str, folder: Path, kills: int, check: Callable[[Path, int], None]) -> None:
+    """Let a worker acknowledge at least once more, kill it within 40 ms, look at the disk; again and again."""
+    command = [sys.executable, "-m", "tests.store.nursery", kind, str(folder)]
+    moments = random.Random(kind)
+    path = folder / "acknowledged"
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nursery:
+        assert nursery.stdin is not None
+        assert nursery.stdout is not None
+        for _ in range(kills):
+            before = path.stat().st_size if path.exists() else 0
+            nursery.stdin.write("go\n")
+            nursery.stdin.flush()
+            worker = int(nursery.stdout.readline())
+            deadline = time.monotonic() + 60
+            while not path.exists() or path.stat().st_size == before:
+                assert time.monotonic() < deadline, "the worker acknowledges nothing"
+                time.sleep(0.001)
+            time.sleep(moments.random() * 0.04)
+            os.kill(worker, signal.SIGKILL)
+            time.sleep(0.002)
+            check(folder, path.stat().st_size)
+        nursery.stdin.close()
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_nothing_acknowledged_is_lost(kind: str, tmp_path: Path) -> None:
+    kill_and_check(kind, tmp_path, 7, CHECKS[kind])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CHECKS)
+def test_nothing_acknowledged_is_lost_in_a_hundred_kills(kind: str, tmp_path: Path) -> None:
+    kill_and_check(kind, tmp_path, 100, CHECKS[kind])
