@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md")) + [
     ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")
 ]
-EXECUTED = [ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+EXECUTED = [
+    page
+    for page in PAGES
+    if "```python" in page.read_text(encoding="utf-8") or "$ quietgrid" in page.read_text(encoding="utf-8")
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
