@@ -1,7 +1,7 @@
 """Workers that write and acknowledge until they are killed. Run as `python -m tests.store.nursery KIND FOLDER`.
 
-Reads a line, forks a worker, prints its pid and, when it is dead, `gone`. A worker goes on where the disk says it was, and after every commit that
-has returned writes one byte to the file `acknowledged`.
+For each line read it forks a worker, prints its pid and, once it is dead, `gone`. A worker goes on where the disk says
+it was, and after every commit that has returned writes one byte to the file `acknowledged`.
 """
 
 from __future__ import annotations

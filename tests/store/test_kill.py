@@ -91,7 +91,7 @@ def kill_and_check(kind: str, folder: Path, kills: int, check: Callable[[Path, i
                 time.sleep(0.001)
             time.sleep(moments.random() * 0.04)
             os.kill(worker, signal.SIGKILL)
-            time.sleep(0.002)
+            assert nursery.stdout.readline() == "gone\n"
             check(folder, path.stat().st_size)
         nursery.stdin.close()
 
