@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from quietgrid.model.tariff import Band, Tariff
@@ -26,7 +27,8 @@ class Plain:
     imported_wh: int = 0
 
 
-def band_at(bands: Sequence[Band], unix: int, tz: str) -> str:
+@cache
+def band_at(bands: tuple[Band, ...], unix: int, tz: str) -> str:
     """Which band the local hour of a moment is in."""
     local = datetime.fromtimestamp(unix, UTC).astimezone(ZoneInfo(tz))
     for band in bands:
@@ -86,7 +88,7 @@ def plain_bill(
     elif tariff.feed:
         assert prices is not None
         assert sealed is not None
-        on_time = [i for i in n if month.state[i] == ON_TIME]
+        on_time = {i for i in n if month.state[i] == ON_TIME}
         out.amounts["real-time", ""] = round(Fraction(sum(month.imported[i] * sealed[i] for i in on_time), 1000))
         for key, cells in groups.items():
             mean = Fraction(sum(prices[i] for i in cells), len(cells))
@@ -94,11 +96,12 @@ def plain_bill(
             excess = Fraction(sum(prices[i] - sealed[i] for i in cells), len(cells))
             out.amounts["late", str(key)] = money(late, mean)
             out.amounts["guess", str(key)] = money(guesses[key], mean)
-            out.amounts["excess", str(key)] = money(sum(month.imported[i] for i in cells if i in set(on_time)), excess)
+            out.amounts["excess", str(key)] = money(sum(month.imported[i] for i in cells if i in on_time), excess)
     for band in tariff.bands:
         mine = [i for i in n if band_at(tariff.bands, month.unix[i], tariff.tz) == band.name]
         energy = sum(month.imported[i] for i in mine if arrived[i])
-        guess = sum(guesses[key] for key, cells in groups.items() if cells[0] in set(mine))
+        first = set(mine)
+        guess = sum(guesses[key] for key, cells in groups.items() if cells[0] in first)
         out.amounts["energy", band.name] = money(energy, band.price_micro_per_kwh)
         out.amounts["guess", band.name] = money(guess, band.price_micro_per_kwh)
     out.imported_wh = sum(e for e, a in zip(month.imported, arrived, strict=True) if a) + sum(guesses.values())

@@ -132,6 +132,25 @@ def test_real_london_homes(lcl: Series, month: int) -> None:
     )
 
 
+@pytest.mark.slow
+def test_every_london_home_and_month_of_the_year(lcl: Series) -> None:
+    homes, tariffs = len(lcl.readings.meters), british()
+    assert homes == 90
+    for month in range(1, 13):
+        window = month_window(2013, month, "Europe/London", 1800)
+        readings, late = with_gaps(london(lcl, window, homes), 0.02, 0.02, month)
+        prices = steps_of(90_000 + 60_000 * (np.arange(len(window)) % 48 // 12) + 100 * (np.arange(len(window)) % 97))
+        book = book_for_leaf(tariffs, 0, window, 0b01)
+        table = usage(book, readings, late, {FEED: prices})
+        feed = feed_prices(book, FEED, prices)
+        sealed = weights.price_weights(prices).sealed_micro.tolist()
+        for number, tariff in enumerate(tariffs):
+            bills = price(tariff, book, table, feed if tariff.feed else None).bills()
+            for row in range(number, homes, len(tariffs)):
+                plain = plain_bill(tariff, month_of(readings, late, row), tariffs, prices.tolist(), sealed)
+                assert_equal(bills[row], plain)
+
+
 def test_refined_tariffs_with_different_bands_agree_too() -> None:
     window = month_window(2016, 10, "Europe/Berlin", 900)
     flat, evening, *_ = default_tariffs()
