@@ -85,12 +85,14 @@ def kill_and_check(kind: str, folder: Path, kills: int, check: Callable[[Path, i
             nursery.stdin.write("go\n")
             nursery.stdin.flush()
             worker = int(nursery.stdout.readline())
-            deadline = time.monotonic() + 60
-            while not path.exists() or path.stat().st_size == before:
-                assert time.monotonic() < deadline, "the worker acknowledges nothing"
-                time.sleep(0.001)
-            time.sleep(moments.random() * 0.04)
-            os.kill(worker, signal.SIGKILL)
+            try:
+                deadline = time.monotonic() + 60
+                while not path.exists() or path.stat().st_size == before:
+                    assert time.monotonic() < deadline, "the worker acknowledges nothing"
+                    time.sleep(0.001)
+                time.sleep(moments.random() * 0.04)
+            finally:
+                os.kill(worker, signal.SIGKILL)
             assert nursery.stdout.readline() == "gone\n"
             check(folder, path.stat().st_size)
         nursery.stdin.close()
