@@ -87,6 +87,17 @@ class MeterBank:
         """uint64 [n], all meters, in the order they were added."""
         return self._columns.pids
 
+    @property
+    def homes(self) -> NDArray[np.uint64]:
+        """uint64 [n], the home of each meter (0 before it enrols)."""
+        return np.array([state.home for state in self._columns.states], np.uint64)
+
+    @property
+    def sealed_until(self) -> int:
+        """End (absolute slot) of what any meter has sealed; 0 before the first frame. Where a bank goes on."""
+        with self._store.read() as tx:
+            return int(tx.meters.marks(self.pids).high_water.max(initial=0))
+
     # -- commissioning ---------------------------------------------------------------------------------------------
 
     def pin(self, card: CommunityCard, fingerprint: bytes) -> None:

@@ -2,7 +2,7 @@
 
 Late readings (PROTOCOL C, G1): cells that came after their close wait in a pool per leaf and band. Once k homes
 have some, they enter the next batch *inside* the homes' band sums; they are never opened apart, since one late
-cell alone would be that reading. Until then a bill carries an estimate, which the bill that takes the cells in gives back.
+cell alone would be that reading. Until then a bill carries an estimate; the bill that takes the cells in gives it back.
 """
 
 from __future__ import annotations

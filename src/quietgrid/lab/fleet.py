@@ -1,0 +1,185 @@
+"""The fleet: simulated meters over real series, in a process of their own.
+
+It reads a series, seals it meter by meter under the single-use rules and sends the frames to the platform over HTTP.
+A few meters are late or lose readings on some days, as real ones do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid import demo
+from quietgrid.algorithms.weights import resolve
+from quietgrid.client.platform import PlatformClient
+from quietgrid.errors import ConfigError, UnavailableError
+from quietgrid.meter import DayVector, MeterBank, SealedFrame
+from quietgrid.model.interval import DAY_S, Window, day_window, slots_per_day
+from quietgrid.model.question import Book, Vector
+from quietgrid.model.readings import Readings
+from quietgrid.runtime.clock import ClockFile
+from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.wire.own import committed_name
+
+BATCH = 2_000
+LATE_ONE_IN = 31
+LOST_ONE_IN = 97
+LOST_SLOTS = 5
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Which meter-days are late (delivered a day later) and which lose a few readings; drawn from a seed."""
+
+    seed: int = 1
+    late_one_in: int = LATE_ONE_IN
+    lost_one_in: int = LOST_ONE_IN
+
+    def draw(self, home: int, day: int) -> int:
+        """A number that decides about one home and day."""
+        text = f"{self.seed}/{home}/{day}".encode()
+        return int.from_bytes(hashlib.sha256(text).digest()[:6], "little")
+
+    def late(self, home: int, day: int) -> bool:
+        """Whether this day's frames come a day late."""
+        return bool(self.late_one_in) and self.draw(home, day) % self.late_one_in == 0
+
+    def lost(self, home: int, day: int) -> int | None:
+        """First slot of a few that are never measured, or None."""
+        number = self.draw(home, day)
+        if not self.lost_one_in or number % self.lost_one_in != 1:
+            return None
+        return (number >> 20) % 80
+
+
+class Fleet:
+    """Meters of one bank, driven by the demo's clock.
+
+    Args:
+        bank: Theirs. homes: home of each meter, in bank order. readings: window -> their readings.
+        client: To the platform. clock: the demo's. faults: what goes wrong.
+    """
+
+    def __init__(
+        self, bank: MeterBank, homes: NDArray[np.uint64], readings: Callable[[Window], Readings],
+        client: PlatformClient, clock: ClockFile, faults: Faults | None = None,
+    ) -> None:  # fmt: skip
+        self._bank, self._homes, self._readings = bank, homes, readings
+        self._client, self._clock = client, clock
+        self._faults = faults or Faults()
+        self._home_of = dict(zip(bank.pids.tolist(), homes.tolist(), strict=True))
+        self._recorded = 0
+
+    def deliver(self, first: int, until: int, resolution: int) -> int:
+        """Seal and send slots [first, until), a UTC day at a time; returns the slot reached."""
+        for day, a, b in Window(first, until, resolution).by_day():
+            per_day = slots_per_day(resolution)
+            window = Window(day * per_day + a, day * per_day + b, resolution)
+            self._bank.seal(self._with_losses(self._readings(window), day, a))
+            self.send(day)
+        return until
+
+    def _with_losses(self, readings: Readings, day: int, a: int) -> Readings:
+        present = readings.present.copy()
+        for row, home in enumerate(self._homes.tolist()):
+            lost = self._faults.lost(home, day)
+            if lost is not None:
+                low, high = max(0, lost - a), max(0, lost + LOST_SLOTS - a)
+                present[row, low:high] = False
+        zero = np.where(present, readings.imported_wh, 0), np.where(present, readings.exported_wh, 0)
+        return replace(readings, imported_wh=zero[0], exported_wh=zero[1], present=present)
+
+    def send(self, today: int) -> None:
+        """Send what is not acknowledged, but for the frames of meters that are late today."""
+        pending = [p for p in self._bank.pending() if not self._held(p, today)]
+        for at in range(0, len(pending), BATCH):
+            part = pending[at : at + BATCH]
+            accepted = self._client.post_frames([p.frame for p in part])
+            if accepted.receipt is not None:
+                self._bank.acknowledge(accepted.receipt, [part[i] for i in accepted.order])
+
+    def _held(self, frame: SealedFrame, today: int) -> bool:
+        day = int.from_bytes(frame.frame[4:8], "little")
+        return day >= today and self._faults.late(self._home_of[frame.pid], day)
+
+    def records(self, books: list[tuple[Book, list[int]]], resolution: int) -> None:
+        """Sign and send the day records that are due: a week after each day.
+
+        Args:
+            books: (book, pids of its leaf).
+        """
+        due = int(self._clock.now()) // DAY_S - 8
+        start = min((book.window.first for book, _ in books), default=0) // slots_per_day(resolution)
+        for day in range(max(start, self._recorded), due + 1):
+            window = day_window(day, resolution)
+            vectors: dict[int, list[DayVector]] = {}
+            for book, pids in books:
+                if not len(book.window.intersect(window)):
+                    continue
+                made = [_day_vector(book, vector, day, window) for vector in book.vectors]
+                for pid in pids:
+                    vectors.setdefault(pid, []).extend(made)
+            if vectors:
+                self._client.post_day_records(self._bank.day_records(day, vectors))
+            self._recorded = day + 1
+
+
+def _day_vector(book: Book, vector: Vector, day: int, window: Window) -> DayVector:
+    weights = np.zeros(len(window), np.int64)
+    both = book.window.intersect(window)
+    weights[both.first - window.first : both.end - window.first] = resolve(vector, both)
+    return DayVector(committed_name(vector.name, day, book.window), vector.register, weights)
+
+
+def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
+    """Run the demo's fleet until `stop` says so; it goes on where its own store says it stopped."""
+    clock = ClockFile(state / "clock")
+    plan = Commissioning.load(state / "commissioning")
+    bank = MeterBank.open(state / "fleet", clock)
+    if bank.card is None:
+        raise ConfigError("the fleet has no community", where=str(state / "fleet"), fix="run `quietgrid up`")
+    resolution = bank.card.resolution
+    bank.resume(None)
+    client = PlatformClient(url)
+    fleet = Fleet(bank, bank.homes, _source(plan.source, bank.homes, bank.pids), client, clock)
+    marker = state / "fleet" / "delivered"
+    at = max(plan.first, bank.sealed_until)
+    recorded = -1
+    while not stop():
+        tick = clock.read()
+        try:
+            if at < tick.deliver:
+                at = fleet.deliver(at, tick.deliver, resolution)
+                marker.write_text(str(at))
+            elif (today := int(tick.unix) // DAY_S) > recorded:
+                fleet.send(today)
+                marker.write_text(str(at))
+                fleet.records(client.books(), resolution)
+                recorded = today
+            else:
+                time.sleep(0.02)
+        except UnavailableError:
+            time.sleep(0.5)
+    client.close()
+    bank.close()
+
+
+def _source(source: str, homes: NDArray[np.uint64], pids: NDArray[np.uint64]) -> Callable[[Window], Readings]:
+    """Readings of the given homes by window: the sample, or imported columns."""
+    kept: dict[int, Readings] = {}
+
+    def sample(window: Window) -> Readings:
+        month = window.first // (96 * 14)
+        if month not in kept:
+            kept.clear()
+            wide = Window(month * 96 * 14, (month + 1) * 96 * 14 + 96, 900)
+            kept[month] = replace(demo.load(len(homes), wide).readings, meters=pids)
+        return kept[month].cut(window)
+
+    return sample

@@ -1,0 +1,263 @@
+"""The demo's driver: sets the clock, waits for the meters, closes, asks, bills. First the history, then live.
+
+A real community has no driver: its clock is the machine's, and `Platform.close_due` is called every few seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from quietgrid import demo
+from quietgrid.errors import QuietgridError, UnavailableError
+from quietgrid.model.interval import DAY_S, Window, month_window, slots_per_day
+from quietgrid.model.tariff_text import tariffs_from_toml
+from quietgrid.runtime.clock import ClockFile, Tick
+from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.founding import Folders
+from quietgrid.runtime.periods import Periods
+from quietgrid.runtime.platform import Platform
+
+FEED = "day-ahead"
+BILL_AFTER_DAYS = 8
+PATIENCE_S = 20.0
+
+
+@dataclass
+class Progress:
+    """What the start page shows.
+
+    Args:
+        phase: ``starting``, ``enrolling``, ``replaying``, ``live`` or ``failed``. done, total: days of the replay.
+        note: One sentence. speed: intervals a pace. paused: whether time stands still. unix: the demo's time.
+    """
+
+    phase: str = "starting"
+    done: int = 0
+    total: int = 0
+    note: str = "starting the keyholders"
+    speed: int = 1
+    paused: bool = False
+    unix: float = 0.0
+    away: list[int] = field(default_factory=list)
+
+
+class DemoDriver:
+    """Runs the demo in a thread of the platform process.
+
+    Args:
+        platform, periods: What it drives. folders: the state directory. plan: the community.
+        pace_s: Seconds a live interval takes. lock: held while something changes.
+    """
+
+    def __init__(
+        self, platform: Platform, periods: Periods, folders: Folders, plan: Commissioning, pace_s: float,
+        lock: threading.RLock,
+    ) -> None:  # fmt: skip
+        self._platform, self._periods, self._folders, self._plan = platform, periods, folders, plan
+        self._pace_s, self._lock = pace_s, lock
+        self._clock = ClockFile(folders.state / "clock")
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._steps = 0
+        self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
+        self._progress = Progress(total=plan.history // slots_per_day(platform.parts.card.resolution))
+        self.listeners: list[Callable[[], None]] = []
+        """Called after something new was opened."""
+
+    # -- control ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; waits at most three seconds."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(3)
+
+    def progress(self) -> Progress:
+        """How far the demo is."""
+        self._progress.unix = self._clock.read().unix
+        self._progress.away = sorted(self._platform.keyholders.away)
+        return self._progress
+
+    def pause(self) -> None:
+        """Let time stand still."""
+        self._progress.paused = True
+
+    def resume(self) -> None:
+        """Let time go on."""
+        self._progress.paused = False
+        self._wake.set()
+
+    def step(self) -> None:
+        """One interval, then stand still again."""
+        self._steps += 1
+        self._wake.set()
+
+    def set_speed(self, speed: int) -> None:
+        """1, or up to 20 intervals in the time of one."""
+        self._progress.speed = max(1, min(20, speed))
+        self._wake.set()
+
+    def stop_keyholder(self, index: int) -> None:
+        """Have the supervisor stop one keyholder process."""
+        self._marker(index).parent.mkdir(exist_ok=True)
+        self._marker(index).touch()
+
+    def start_keyholder(self, index: int) -> None:
+        """Have the supervisor start it again."""
+        self._marker(index).unlink(missing_ok=True)
+
+    def stopped_keyholders(self) -> list[int]:
+        """Keyholders that are stopped on purpose."""
+        return [index for index in range(3) if self._marker(index).exists()]
+
+    def _marker(self, index: int) -> Path:
+        return self._folders.state / "control" / f"keyholder-{index}.stopped"
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._join()
+            self._replay()
+            self._live()
+        except QuietgridError as error:
+            self._progress.phase, self._progress.note = "failed", str(error)
+
+    def _join(self) -> None:
+        """Enrol and register; all of it can be done again after a crash."""
+        self._progress.phase, self._progress.note = "enrolling", "meters enrol at three keyholders"
+        plan = self._plan
+        with self._platform.parts.store.read() as tx:
+            known = len(tx.registry.meters())
+        while not self._stop.is_set():
+            try:
+                with self._lock:
+                    if known < len(plan.enrolments) or not self._listed():
+                        self._platform.enrol(plan.parties, plan.enrolments)
+                        for members in plan.members:
+                            self._platform.adopt_members(members)
+                        self._periods.put_tariffs(tariffs_from_toml(plan.tariffs))
+                    self._register(self._clock.read().unix)
+                return
+            except UnavailableError:
+                self._stop.wait(0.2)
+
+    def _listed(self) -> bool:
+        with self._platform.parts.store.read() as tx:
+            return len(tx.registry.all_members()) >= len(self._plan.members)
+
+    def _register(self, unix: float) -> None:
+        """Books and prices of this month and the next, before they start."""
+        card = self._platform.parts.card
+        moment = max(unix, float(self._plan.first * card.resolution))
+        known = {w.first for w in self._periods.windows()}
+        for window in months(moment, card.tz, card.resolution, 2):
+            if window.first not in known and window.first >= self._plan.first:
+                self._platform.publish_prices(FEED, window.first, demo.prices(window).tolist())
+                self._periods.register_books(window)
+
+    def _replay(self) -> None:
+        """The history, a UTC day at a time."""
+        resolution = self._platform.parts.card.resolution
+        per_day = slots_per_day(resolution)
+        window = Window(self._plan.first, self._plan.first + self._plan.history, resolution)
+        self._progress.phase = "replaying"
+        for day, _, b in window.by_day():
+            if self._stop.is_set():
+                return
+            end = day * per_day + b
+            if self._closed() < end:
+                self._advance(end)
+            self._progress.done = (end - window.first) // per_day
+            self._progress.note = f"replaying {window.start_time + timedelta(days=self._progress.done):%d %B %Y}"
+            self._bill_due()
+
+    def _live(self) -> None:
+        """One interval every few seconds."""
+        self._progress.phase, self._progress.note = "live", "live"
+        last_look = time.monotonic()
+        while not self._stop.is_set():
+            if self._progress.paused and not self._steps:
+                self._wake.wait(0.3)
+                self._wake.clear()
+                continue
+            self._steps = max(0, self._steps - 1)
+            started = time.monotonic()
+            self._advance(self._closed() + 1)
+            with self._lock:
+                self._register(self._clock.read().unix)
+            self._bill_due()
+            if self._platform.keyholders.away or time.monotonic() - last_look > 5:
+                last_look = time.monotonic()
+                with self._lock:
+                    self._platform.resume()
+            left = self._pace_s / self._progress.speed - (time.monotonic() - started)
+            if left > 0 and not self._steps:
+                self._wake.wait(left)
+                self._wake.clear()
+
+    def _advance(self, slot: int) -> None:
+        """Bring every slot before `slot` from meter to answer."""
+        resolution = self._platform.parts.card.resolution
+        settle = self._platform.parts.rules.settle_slots
+        now = self._clock.read().unix
+        self._clock.write(Tick(max(now, float(slot * resolution)), slot))
+        self._await_meters(slot)
+        self._clock.write(Tick(max(now, float((slot + settle) * resolution)), slot))
+        with self._lock:
+            outcomes = self._platform.close_due()
+            if outcomes.waiting:
+                self._platform.resume()
+        for listener in self.listeners:
+            listener()
+
+    def _await_meters(self, slot: int) -> None:
+        """Wait until the fleet has sent up to `slot`; meters that do not are missing, as in life."""
+        marker = self._folders.fleet / "delivered"
+        patience = time.monotonic() + PATIENCE_S
+        while not self._stop.is_set() and time.monotonic() < patience:
+            if marker.exists() and int(marker.read_text() or 0) >= slot:
+                return
+            time.sleep(0.01)
+
+    def _closed(self) -> int:
+        """End of what is closed."""
+        with self._platform.parts.store.read() as tx:
+            return max(self._plan.first, tx.answers.last_close(0))
+
+    def _bill_due(self) -> None:
+        """Bill every period that ended a late window ago and is not billed."""
+        now = self._clock.read().unix
+        for window in self._periods.windows():
+            due = window.end * window.resolution + BILL_AFTER_DAYS * DAY_S
+            if now < due or self._closed() < window.end:
+                continue
+            with self._platform.parts.store.read() as tx:
+                made = sum(tx.billing.counts(window.first).values())
+            if not made:
+                self._progress.note = "billing run"
+                with self._lock:
+                    self._periods.run(window)
+
+
+def months(unix: float, tz: str, resolution: int, count: int) -> list[Window]:
+    """The local calendar month that holds a moment, and the following ones."""
+    from datetime import UTC, datetime
+
+    local = datetime.fromtimestamp(unix, UTC).astimezone(ZoneInfo(tz))
+    out = []
+    year, month = local.year, local.month
+    for _ in range(count):
+        out.append(month_window(year, month, tz, resolution))
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    return out
