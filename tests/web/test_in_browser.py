@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -16,13 +17,23 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from quietgrid.web.environment import STATIC, render, security_headers
-from tests.web.samples import pages
+from tests.web.samples import EVENING, pages, start
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = pages()
+PAGES["live"] = ("start.html", start(spied=False) | {"live": "/events", "live_every": 1})
+DRAWN = [name for name in PAGES if name != "live"]
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SIZES = {"phone": (390, 844), "tablet": (768, 1024), "desk": (1440, 900)}
+EVENTS: dict[str, dict[str, object]] = {
+    "values": {"slot-clock": "18:30–18:45", "utility-total": "22.2"},
+    "series": {"chart": "utility-total-chart", "x": EVENING + 900, "values": [22.2]},
+    "bytes": {"rows": [["meter 1", "00 ff"]]},
+    "state": {"holder-0": {"tone": "bad", "text": "stopped"}},
+    "notice": {"text": "A home asked why"},
+}
+STOP = threading.Event()
 LOOKS = (  # size, colour scheme, checked by axe as well
     ("phone", "light", True),
     ("tablet", "light", False),
@@ -49,11 +60,32 @@ class Server(BaseHTTPRequestHandler):
                 TYPES.get(file.suffix, "text/plain"),
                 file.read_bytes() if file.is_file() else b"",
             )
+        elif path == "/events":
+            self.events()
         elif path.strip("/") in PAGES:
             text = render(*PAGES[path.strip("/")])
             self.answer(200, "text/html; charset=utf-8", text.replace("/household/glance.html", "/glance").encode())
         else:
             self.answer(404, "text/plain", b"")
+
+    def do_POST(self) -> None:
+        """Answers the spy's question, if the form's token comes along both ways."""
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if "csrf=token" in sent and self.headers["X-CSRF-Token"] == "token":
+            self.answer(200, "text/html", render("partials/spy.html", start()).encode())
+        else:
+            problem = {"title": "Not allowed", "detail": "The token is missing", "fix": "Load the page again"}
+            self.answer(403, "application/problem+json", json.dumps(problem).encode())
+
+    def events(self) -> None:
+        """One of each live event, then silence."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for name, data in EVENTS.items():
+            self.wfile.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+        self.wfile.flush()
+        STOP.wait(10)
 
     def answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
@@ -74,6 +106,7 @@ def address() -> Iterator[str]:
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.05), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    STOP.set()
     server.shutdown()
     thread.join()
 
@@ -111,7 +144,7 @@ def keep(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_page_fits_and_is_accessible(name: str, browser: Browser, address: str) -> None:
     context, page, said = opened(browser, address, name, "phone", "light")
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -180,3 +213,33 @@ def test_targets_are_large_enough(browser: Browser, address: str) -> None:
         )
         assert small == [], name
         context.close()
+
+
+def test_live_events_reach_the_page_and_silence_is_said(browser: Browser, address: str) -> None:
+    context, page, said = opened(browser, address, "live", "desk", "light")
+    page.locator("[data-value='slot-clock']", has_text="18:30–18:45").wait_for()
+    assert page.locator("[data-value='utility-total']").inner_text() == "22.2"
+    assert page.locator("[data-bytes]").inner_text().split() == ["meter", "1", "00", "ff"]
+    badge = page.locator("[data-state='holder-0']")
+    assert (badge.inner_text(), badge.get_attribute("class")) == ("stopped", "badge bad")
+    assert page.locator(".toast").inner_text() == "A home asked why"
+    page.locator("#utility-total-chart summary").click()
+    assert page.locator("#utility-total-chart .twin tbody tr").last.inner_text().split("\t")[1] == "22.20 kWh"
+    page.locator(".live.is-stale", has_text="last update").wait_for(timeout=8000)
+    assert not said
+    context.close()
+
+
+def test_a_button_replaces_its_part_of_the_page(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "start-quiet", "phone", "light")
+    page.get_by_role("button", name="Ask for one home").click()
+    page.locator("#spy", has_text="Refused by the rule “floor”").wait_for()
+    context.close()
+
+
+def test_a_refusal_is_said_with_its_cure(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "start-quiet", "desk", "light")
+    page.evaluate("document.querySelectorAll('[name=csrf]').forEach((field) => { field.value = 'stolen'; })")
+    page.get_by_role("button", name="Ask for one home").click()
+    page.locator(".toast", has_text="Not allowed. The token is missing. Load the page again").wait_for()
+    context.close()
