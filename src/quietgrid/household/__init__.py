@@ -1,0 +1,20 @@
+"""Households: open their own data, check bills and ledgers, give and withdraw consent, erase; own process and origin.
+
+Runs at: home, or the household association on the home's behalf; its own web origin
+Sees: open readings of its own home, its own roots and keys, its bills, the privacy ledgers' entries about it
+Never sees: another home's readings, keys or bills; the keyholders' keys
+In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder
+Out: Adoption, Consent, Omission
+"""
+
+from quietgrid.household.checking import VectorCheck
+from quietgrid.household.ledger import Explained, explain
+from quietgrid.household.opening import KeyLine, OwnSeries, open_series
+from quietgrid.household.service import Home
+from quietgrid.household.sharing import open_shared
+from quietgrid.household.vault import Backup, MeterRoots, Vault
+
+__all__ = [
+    "Backup", "Explained", "Home", "KeyLine", "MeterRoots", "OwnSeries", "Vault", "VectorCheck", "explain",
+    "open_series", "open_shared",
+]  # fmt: skip

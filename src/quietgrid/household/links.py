@@ -1,0 +1,176 @@
+"""What a household asks of the others: of the platform its ciphertexts and bills, of each keyholder its ledger.
+
+Protocols, and their HTTP form. Every request is signed with the household's key (`wire.request_auth`); there is no
+account and no password between machines. Bodies are msgpack.
+
+    platform    GET  /api/v1/own/sealed?pid=&register=&first=&end=   SealedSeries
+                GET  /api/v1/own/bills                               list of encoded bills
+                GET  /api/v1/own/book?first=                         Signed[BookMessage] of our leaf and that period
+                GET  /api/v1/own/prices?feed=&first=&end=            list of Signed[Prices]
+                GET  /api/v1/own/closes?first=&end=                  list of Signed[Close] of our leaf
+                GET  /api/v1/own/records?first=&end=                 list of Signed[DayRecord] of our meters, by day
+                POST /api/v1/own/proofs                              Signed[BillScalars]
+    keyholder   GET  /own/ledger?after=&limit=                       Signed[LedgerPage]
+                POST /own/notices                                    list of Signed -> list of Refusal or None
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import httpx
+import msgspec
+
+from quietgrid.crypto.public.envelope import Signed, decode
+from quietgrid.crypto.public.signatures import Identity
+from quietgrid.errors import QuietgridError, UnavailableError, VerificationError
+from quietgrid.model.interval import Window
+from quietgrid.wire.links import error_of
+from quietgrid.wire.messages import Refusal
+from quietgrid.wire.own import SealedSeries
+from quietgrid.wire.request_auth import authorization
+
+T = TypeVar("T")
+TIMEOUT_S = 20.0
+MAX_ANSWER = 64 * 1024 * 1024
+
+
+class PlatformLink(Protocol):
+    """The platform as one household sees it."""
+
+    def sealed(self, pid: int, register: int, window: Window) -> SealedSeries:
+        """Our own ciphertexts; cells that a close counted in that version, the others in their newest."""
+
+    def bills(self) -> list[bytes]:
+        """Our bills, encoded, every version, newest period last."""
+
+    def book(self, first: int) -> Signed:
+        """The book of our leaf for the period that starts at slot `first`."""
+
+    def prices(self, feed: str, window: Window) -> list[Signed]:
+        """Published prices of a feed."""
+
+    def closes(self, window: Window) -> list[Signed]:
+        """The closes of our leaf."""
+
+    def records(self, window: Window) -> list[Signed]:
+        """Our meters' day records of the days the window touches."""
+
+    def prove(self, scalars: Signed) -> None:
+        """Hand over a bill's scalars."""
+
+
+class HolderLink(Protocol):
+    """One keyholder as one household sees it."""
+
+    def ledger(self, after: int, limit: int) -> Signed:
+        """The entries after one, as a signed page."""
+
+    def notices(self, signed: Sequence[Signed]) -> list[Refusal | None]:
+        """Give consents, withdrawals, omissions, an erasure."""
+
+
+class SignedClient:
+    """HTTP to one base address with signed requests.
+
+    Args:
+        client: Has the base address. identity, community, home: who asks.
+    """
+
+    def __init__(self, client: httpx.Client, identity: Identity, community: bytes, home: int) -> None:
+        self._client, self._identity, self._community, self._home = client, identity, community, home
+
+    def get(self, path: str, kind: type[T], **query: str | int) -> T:
+        """GET and decode, or the error that was answered."""
+        request = self._client.build_request("GET", path, params=query)
+        return self._send(request, kind)
+
+    def post(self, path: str, message: object, kind: type[T]) -> T:
+        """POST a msgpack body and decode the answer."""
+        content = msgspec.msgpack.encode(message)
+        request = self._client.build_request(
+            "POST", path, content=content, headers={"Content-Type": "application/msgpack"}
+        )
+        return self._send(request, kind)
+
+    def _send(self, request: httpx.Request, kind: type[T]) -> T:
+        target = request.url.raw_path.decode()
+        signed = (request.method, target, request.content)
+        request.headers["Authorization"] = authorization(
+            self._identity, self._community, self._home, signed, time.time()
+        )
+        try:
+            answer = self._client.send(request)
+        except httpx.HTTPError as error:
+            raise UnavailableError(
+                "it does not answer", where=str(request.url.copy_with(query=None)), fix="try again later"
+            ) from error
+        if answer.status_code >= 400:
+            raise _error(answer)
+        try:
+            return msgspec.msgpack.decode(answer.content[:MAX_ANSWER], type=kind)
+        except msgspec.MsgspecError as error:
+            raise VerificationError("an answer cannot be read", where=request.url.path, fix="ask again") from error
+
+
+def _error(answer: httpx.Response) -> QuietgridError:
+    try:
+        return error_of(msgspec.msgpack.decode(answer.content, type=Refusal))
+    except msgspec.MsgspecError:
+        refusal = Refusal(answer.status_code, "", "the request was refused", answer.request.url.path, "")
+        return error_of(refusal)
+
+
+class HttpPlatform:
+    """`PlatformLink` over HTTP."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self._client = client
+
+    def sealed(self, pid: int, register: int, window: Window) -> SealedSeries:
+        """See `PlatformLink`."""
+        body = self._client.get(
+            "/api/v1/own/sealed", msgspec.Raw, pid=pid, register=register, first=window.first, end=window.end
+        )
+        return decode(SealedSeries, bytes(body))
+
+    def bills(self) -> list[bytes]:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/bills", list[bytes])
+
+    def book(self, first: int) -> Signed:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/book", Signed, first=first)
+
+    def prices(self, feed: str, window: Window) -> list[Signed]:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/prices", list[Signed], feed=feed, first=window.first, end=window.end)
+
+    def closes(self, window: Window) -> list[Signed]:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/closes", list[Signed], first=window.first, end=window.end)
+
+    def records(self, window: Window) -> list[Signed]:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/records", list[Signed], first=window.first, end=window.end)
+
+    def prove(self, scalars: Signed) -> None:
+        """See `PlatformLink`."""
+        self._client.post("/api/v1/own/proofs", scalars, msgspec.Raw)
+
+
+class HttpHolder:
+    """`HolderLink` over HTTP."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self._client = client
+
+    def ledger(self, after: int, limit: int) -> Signed:
+        """See `HolderLink`."""
+        return self._client.get("/own/ledger", Signed, after=after, limit=limit)
+
+    def notices(self, signed: Sequence[Signed]) -> list[Refusal | None]:
+        """See `HolderLink`."""
+        return self._client.post("/own/notices", list(signed), list[Refusal | None])

@@ -1,0 +1,328 @@
+"""One home: its vault, its links to platform and keyholders, and everything its people can do with their data.
+
+Privacy: holds open readings of this home only, in memory, for as long as a call lasts; nothing of them is stored or
+logged. Every method is for the home's own people; the web server decides who that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
+from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.errors import NotFoundError, VerificationError
+from quietgrid.household.checking import (
+    BillView,
+    FrameProof,
+    VectorCheck,
+    check_bill,
+    check_records,
+    decode_bill,
+    facts_hold,
+    find_omissions,
+    open_records,
+    release_scalars,
+)
+from quietgrid.household.following import Follower
+from quietgrid.household.ledger import Entry, Explained, merge
+from quietgrid.household.links import HolderLink, PlatformLink
+from quietgrid.household.opening import KeyLine, OwnSeries, open_series
+from quietgrid.household.sharing import consents_for, share_days
+from quietgrid.household.vault import Vault
+from quietgrid.model.interval import Clock, Window, day_window, slots_per_day
+from quietgrid.model.question import Book
+from quietgrid.model.readings import EXPORT, IMPORT, Readings
+from quietgrid.store import VaultStore
+from quietgrid.store.household import GivenConsent
+from quietgrid.wire.columns import book_of
+from quietgrid.wire.links import error_of
+from quietgrid.wire.messages import BookMessage, CommunityCard, Consent, Prices, Refusal
+from quietgrid.wire.own import Erase, SealedSeries, Withdrawal
+
+
+@dataclass
+class HomeParts:
+    """What a home's process is made of.
+
+    Args:
+        card: The community. vault: keys. store: consents and how far ledgers were checked. clock: time.
+        platform: Link. holders: Links to keyholders 0, 1, 2.
+    """
+
+    card: CommunityCard
+    vault: Vault
+    store: VaultStore
+    clock: Clock
+    platform: PlatformLink
+    holders: Sequence[HolderLink]
+
+
+@dataclass(frozen=True)
+class BillCheck:
+    """A bill beside what the home measured.
+
+    Args:
+        vectors: One check a vector. disputed: (pid, day, vector) of commitments that do not open to our own sums.
+        proven: Days with a signed record. proof: The signed scalars for whoever wants to check the bill.
+    """
+
+    vectors: list[VectorCheck]
+    disputed: list[tuple[int, int, str]]
+    proven: int
+    proof: Signed
+
+    @property
+    def holds(self) -> bool:
+        """Everything on the bill is what the home measured."""
+        return all(check.holds for check in self.vectors) and not self.disputed
+
+
+class Home:
+    """One home's side of everything. See `HomeParts`."""
+
+    def __init__(self, parts: HomeParts) -> None:
+        self.parts = parts
+        self._lines: dict[int, KeyLine] = {}
+        self._followers = [
+            Follower(holder, index, parts.card, parts.vault, parts.store) for index, holder in enumerate(parts.holders)
+        ]
+
+    @property
+    def lines(self) -> dict[int, KeyLine]:
+        """pid -> key line of each meter of the home."""
+        vault = self.parts.vault
+        for meter in vault.meters():
+            if meter.pid not in self._lines:
+                self._lines[meter.pid] = KeyLine(vault.community, meter)
+        return self._lines
+
+    # -- own data --------------------------------------------------------------------------------------------------
+
+    def series(self, window: Window) -> list[OwnSeries]:
+        """Every register of every own meter over a window, opened here; absent before a meter's first day."""
+        out = []
+        for pid, line in self.lines.items():
+            known = self._since(line, window)
+            for register in (IMPORT, EXPORT):
+                if len(known) and line.meter.registers >> register & 1:
+                    sealed = self.parts.platform.sealed(pid, register, known)
+                    self._check_series(sealed, known, register)
+                    out.append(open_series(sealed, line).over(window))
+        return out
+
+    def readings(self, window: Window) -> Readings:
+        """The home's meters over a window as a batch."""
+        series = self.series(window)
+        pids = list(dict.fromkeys(part.pid for part in series))
+        shape = (len(pids), len(window))
+        columns = {r: np.zeros(shape, np.int64) for r in (IMPORT, EXPORT)}
+        present = np.zeros(shape, np.bool_)
+        for part in series:
+            columns[part.register][pids.index(part.pid)] = part.energy_wh
+            present[pids.index(part.pid)] |= part.present
+        return Readings(np.array(pids, np.uint64), window, columns[IMPORT], columns[EXPORT], present)
+
+    # -- bills -----------------------------------------------------------------------------------------------------
+
+    def bills(self) -> list[bytes]:
+        """Our bills, encoded as the platform made them; bills of another home are refused."""
+        bills = self.parts.platform.bills()
+        if any(decode_bill(data).home != self.parts.vault.home for data in bills):
+            raise VerificationError("a bill of another home was sent", where="bills", fix="tell the operator")
+        return bills
+
+    def bill(self, first: int, version: int | None = None) -> BillView:
+        """The bill of the period that starts at a slot; its newest version by default."""
+        found = [bill for bill in map(decode_bill, self.bills()) if bill.window.first == first]
+        chosen = [bill for bill in found if version is None or bill.version == version]
+        if not chosen:
+            raise NotFoundError("there is no such bill", where=f"period from slot {first}", fix="list the bills")
+        return max(chosen, key=lambda bill: bill.version)
+
+    def verify_bill(self, bill: BillView) -> BillCheck:
+        """Recompute a bill at home and check the meters' commitments against our own readings.
+
+        Raises:
+            VerificationError: book, prices or day records are not signed by whom they should be.
+        """
+        parts, window = self.parts, bill.window
+        book = self._book(window)
+        prices = {v.feed: self._prices(v.feed, window) for v in book.vectors if v.rule == "prices"}
+        series = self.series(window)
+        checks = check_bill(bill, book, series, prices)
+        records = parts.platform.records(window)
+        keys = {pid: line.meter.meter_pk for pid, line in self.lines.items()}
+        opened = open_records(records, keys)
+        proof = parts.vault.identity.sign(release_scalars(parts.vault, self.lines, book, records, keys))
+        return BillCheck(checks, check_records(self.lines, book, opened, series), len(opened), proof)
+
+    def release(self, bill: BillView) -> Signed:
+        """Check a bill and, if it holds, hand its scalars to the platform so that others can check it too."""
+        check = self.verify_bill(bill)
+        if not check.holds:
+            raise VerificationError(
+                "the bill is not what the meter measured", where=f"period from slot {bill.window.first}",
+                fix="dispute it; the check says which band",
+            )  # fmt: skip
+        self.parts.platform.prove(check.proof)
+        return check.proof
+
+    # -- the privacy ledger ----------------------------------------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """All entries of all reachable keyholders' ledgers that we may see, each chain followed from its start.
+
+        Raises:
+            VerificationError: a chain does not hold, or what was shown before is gone or changed.
+        """
+        return [entry for follower in self._followers for entry in follower.entries()]
+
+    def privacy(self, tz: str | None = None) -> list[Explained]:
+        """Every number that left the homes, newest first, in plain words; the three ledgers put side by side."""
+        return merge(self.entries(), tz or self.parts.card.tz)
+
+    def verify_facts(self) -> list[tuple[Explained, bool]]:
+        """Every opened number about this home beside what we measured: (entry, it is what we measured)."""
+        out = []
+        for row in self.privacy():
+            note = row.note
+            if row.mine and note.kind == "fact" and note.values:
+                window = Window(note.first, note.end, note.resolution)
+                book, series = self._book(window), self.series(window)
+                out.append((row, facts_hold((note.vectors, note.values), book, series, self._all_prices(book))))
+        return out
+
+    # -- consent ---------------------------------------------------------------------------------------------------
+
+    def consent(self, subject: str, recipient: str, purpose: str, expires: float) -> Signed:
+        """Allow one number (an event's vector) to be opened to a recipient; recorded by every keyholder."""
+        vault = self.parts.vault
+        signed = vault.identity.sign(Consent(vault.community, vault.home, subject, purpose, recipient, expires))
+        self._notify([signed])
+        self._remember([signed])
+        return signed
+
+    def share(self, days: Sequence[int], recipient: tuple[str, bytes], purpose: str, expires: float) -> Signed:
+        """Open chosen days to a third party: consents to the keyholders' records, then the sealed package.
+
+        Args:
+            days: UTC days. recipient: name and tagged HPKE public key. expires: Unix seconds, of the consent.
+
+        Returns: The signed `Share`, to be handed to the recipient.
+        """
+        vault = self.parts.vault
+        consents = consents_for(vault, days, recipient[0], purpose, expires)
+        self._notify(consents)
+        series: list[SealedSeries] = []
+        for pid, line in self.lines.items():
+            for day in sorted(set(days)):
+                window = self._since(line, day_window(day, self.parts.card.resolution))
+                registers = [r for r in (IMPORT, EXPORT) if line.meter.registers >> r & 1 and len(window)]
+                series += [self.parts.platform.sealed(pid, register, window) for register in registers]
+        package = share_days(vault, list(self.lines.values()), series, consents, recipient)
+        self._remember(consents)
+        return package
+
+    def consents(self) -> list[GivenConsent]:
+        """Consents given and not withdrawn, newest first."""
+        with self.parts.store.read() as tx:
+            return tx.household.consents(self.parts.vault.home)
+
+    def withdraw(self, subject: str, recipient: str) -> None:
+        """Take a consent back. What was opened or handed over stays so.
+
+        Raises:
+            NotFoundError: no such consent.
+        """
+        given = next((c for c in self.consents() if (c.subject, c.recipient) == (subject, recipient)), None)
+        if given is None:
+            raise NotFoundError("there is no such consent", where=subject, fix="list the consents")
+        vault = self.parts.vault
+        message = Withdrawal(vault.community, vault.home, unpack_signed(given.signed).hash(), self.parts.clock.now())
+        self._notify([vault.identity.sign(message)])
+        with self.parts.store.begin() as tx:
+            tx.household.drop_consent(vault.home, subject, recipient)
+
+    # -- complaints and the end ------------------------------------------------------------------------------------
+
+    def report_omissions(self, pid: int, row: tuple[int, int], window: Window, proofs: Sequence[FrameProof]) -> int:
+        """Show the keyholders what was delivered and left out; how many frames.
+
+        Args:
+            pid: Our meter. row: leaf, and row within the leaf. window: what to check. proofs: from the meter.
+        """
+        closes = self.parts.platform.closes(window)
+        found = find_omissions(self.parts.vault, self.parts.card, pid, row, (proofs, closes))
+        if found is None:
+            return 0
+        self._notify([self.parts.vault.identity.sign(found)])
+        return len(found.proofs)
+
+    def erase(self, reason: str) -> list[Refusal | None]:
+        """Have the keyholders erase what could open our past, then erase the vault. There is no way back.
+
+        Raises:
+            UnavailableError: a keyholder is away; nothing was erased here, so that it can be asked again.
+        """
+        parts = self.parts
+        message = Erase(parts.vault.community, parts.vault.home, reason, parts.clock.now())
+        answers = self._notify([parts.vault.identity.sign(message)])
+        self._lines.clear()
+        with parts.store.begin() as tx:
+            tx.household.erase(parts.vault.home)
+        parts.vault.erase()
+        return answers
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _since(self, line: KeyLine, window: Window) -> Window:
+        """The part of a window since a meter's first day."""
+        first = line.meter.d0 * slots_per_day(window.resolution)
+        return window.intersect(Window(first, max(first, window.end), window.resolution))
+
+    def _check_series(self, sealed: SealedSeries, asked: Window, register: int) -> None:
+        got = (sealed.first, sealed.end, sealed.resolution, sealed.register, sealed.community)
+        if got != (asked.first, asked.end, asked.resolution, register, self.parts.vault.community):
+            raise VerificationError("another series was sent", where=f"meter {sealed.pid}", fix="ask again")
+
+    def _book(self, window: Window) -> Book:
+        book = book_of(open_signed(self.parts.platform.book(window.first), BookMessage, self.parts.card.platform_pk))
+        if book.window != window:
+            raise VerificationError("the book of another period was sent", where="book", fix="ask again")
+        return book
+
+    def _prices(self, feed: str, window: Window) -> NDArray[np.int64]:
+        out = np.zeros(len(window), np.int64)
+        known = np.zeros(len(window), np.bool_)
+        for signed in self.parts.platform.prices(feed, window):
+            message = open_signed(signed, Prices, self.parts.card.platform_pk)
+            end = message.first + len(message.price_micro_per_kwh)
+            both = window.intersect(Window(message.first, end, window.resolution))
+            part = slice(both.first - window.first, both.end - window.first)
+            out[part] = message.price_micro_per_kwh[both.first - message.first : both.end - message.first]
+            known[part] = message.feed == feed and message.resolution == window.resolution
+        if not known.all():
+            raise VerificationError("prices of the period are missing", where=feed, fix="ask when all are published")
+        return out
+
+    def _all_prices(self, book: Book) -> dict[str, NDArray[np.int64]]:
+        return {v.feed: self._prices(v.feed, book.window) for v in book.vectors if v.rule == "prices"}
+
+    def _notify(self, signed: Sequence[Signed]) -> list[Refusal | None]:
+        """Give the same notices to all three keyholders; the first refusal is raised."""
+        answers = [answer for holder in self.parts.holders for answer in holder.notices(signed)]
+        refused = next((answer for answer in answers if answer is not None), None)
+        if refused is not None:
+            raise error_of(refused)
+        return answers
+
+    def _remember(self, consents: Sequence[Signed]) -> None:
+        with self.parts.store.begin() as tx:
+            for signed in consents:
+                c = decode(Consent, signed.body)
+                given = GivenConsent(c.subject, c.recipient, c.purpose, c.expires, pack_signed(signed))
+                tx.household.put_consent(self.parts.vault.home, given)

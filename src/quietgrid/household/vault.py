@@ -1,0 +1,194 @@
+"""The vault of one home: the keys that open everything it ever measured, in files that can be forgotten.
+
+One folder a home: ``identity.key`` (Ed25519 seed), ``sealing.key`` (HPKE), ``meters/<pid>`` (roots of one meter), each
+0600 and written once. Erasing overwrites every file in place and unlinks it. Source: PROTOCOL A, "Keys" and "Erasure";
+C, K12. Does not give: erasure on media that keep old blocks, nor of backups that were copied away: the printed code
+must be destroyed as well.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.crypto.public.envelope import Signed, decode
+from quietgrid.crypto.public.sealing import HYBRID, seal_info
+from quietgrid.crypto.public.signatures import Identity, load_or_create_secret, open_signed
+from quietgrid.crypto.secret.chain import chain_keys, check_kcv
+from quietgrid.crypto.secret.recovery import new_code, print_code, read_code, unwrap, wrap
+from quietgrid.crypto.unseal import PrivateKem
+from quietgrid.errors import ConflictError, NotFoundError, VerificationError
+from quietgrid.wire.messages import Adoption, Enrol
+
+_IDENTITY, _SEALING, _METERS, _HOME = "identity.key", "sealing.key", "meters", "home"
+
+
+class MeterRoots(msgspec.Struct, array_like=True, frozen=True):
+    """One meter of the home: secret.
+
+    Args:
+        pid: Its id. d0: first UTC day. registers: bitmap. meter_pk: its signing key. roots: 96 bytes, pairs in order.
+    """
+
+    pid: int
+    d0: int
+    registers: int
+    meter_pk: bytes
+    roots: bytes
+
+    def chain(self, community: bytes) -> NDArray[np.uint8]:
+        """Chain keys of day `d0`, uint8 [3, 32]."""
+        return chain_keys(np.frombuffer(self.roots, np.uint8).reshape(3, 32), community, self.pid, self.d0)
+
+
+class _Backup(msgspec.Struct, array_like=True, frozen=True):
+    """What the recovery code wraps."""
+
+    community: bytes
+    home: int
+    seed: bytes
+    sealing: bytes
+    meters: list[MeterRoots]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The blob may lie anywhere; `code` is printed once and kept on paper."""
+
+    code: str
+    blob: bytes
+
+
+class Vault:
+    """One home's keys, from its folder.
+
+    Args:
+        folder: Made by `create` or `restore`.
+
+    Raises:
+        NotFoundError: there is no vault in the folder. ConfigError: others can read it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        if not (folder / _HOME).exists():
+            raise NotFoundError("there is no vault here", where=str(folder), fix="create it, or restore a backup")
+        self.community, self.home = msgspec.msgpack.decode((folder / _HOME).read_bytes(), type=tuple[bytes, int])
+        self.identity = Identity.load_or_create(folder / _IDENTITY)
+        self.kem = PrivateKem.load_or_create(folder / _SEALING)
+
+    @classmethod
+    def create(cls, folder: Path, community: bytes, home: int, kem: str = HYBRID) -> Vault:
+        """A new vault; the existing one when called again for the same home.
+
+        Raises:
+            ConflictError: the folder is another home's.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        PrivateKem.load_or_create(folder / _SEALING, kem)
+        named = load_or_create_secret(folder / _HOME, lambda: msgspec.msgpack.encode((community, home)))
+        if named != msgspec.msgpack.encode((community, home)):
+            raise ConflictError("the folder is another home's vault", where=str(folder), fix="use a folder a home")
+        return cls(folder)
+
+    def adopt(self, pid: int, meter_pk: bytes) -> Signed:
+        """Sign that this meter is at this home."""
+        return self.identity.sign(Adoption(self.community, pid, self.home, meter_pk))
+
+    def take_roots(self, signed: Signed) -> MeterRoots:
+        """Open the roots in a meter's enrolment and keep them; the same when taken again.
+
+        Raises:
+            VerificationError: not signed by the meter, not for this home and household, or the roots do not give the
+                key-check values all keyholders acknowledged.
+        """
+        message = open_signed(signed, Enrol, decode(Enrol, signed.body).meter_pk)
+        where = f"meter {message.pid}"
+        if (message.community, message.home, message.household_pk) != (
+            self.community, self.home, self.identity.public,
+        ):  # fmt: skip
+            raise VerificationError("the enrolment is for another home", where=where, fix="send it to its household")
+        info = seal_info(Enrol.NAME, self.community, message.pid, "household")
+        roots = self.kem.open(message.sealed[4], info)
+        if len(roots) != 96:
+            raise VerificationError("the roots have a wrong length", where=where, fix="enrol the meter again")
+        meter = MeterRoots(message.pid, message.d0, message.registers, message.meter_pk, roots)
+        chain = meter.chain(self.community)
+        for pair in range(3):
+            check_kcv(chain[pair].tobytes(), message.pid, message.kcv[pair])
+        self._keep(meter)
+        return meter
+
+    def meters(self) -> list[MeterRoots]:
+        """All meters of the home, oldest first."""
+        found = [
+            msgspec.msgpack.decode(load_or_create_secret(path, bytes), type=MeterRoots)
+            for path in (self._folder / _METERS).glob("*")
+            if path.suffix == ""
+        ]
+        return sorted(found, key=lambda meter: (meter.d0, meter.pid))
+
+    def backup(self) -> Backup:
+        """Wrap all keys under a fresh random code, to be printed once. Nothing of it is kept here."""
+        payload = _Backup(self.community, self.home, self.identity.seed(), self.kem.to_bytes(), self.meters())
+        code = new_code()
+        blob = wrap(msgspec.msgpack.encode(payload), code, _context(self.community, self.home))
+        return Backup(print_code(code), blob)
+
+    @classmethod
+    def restore(cls, folder: Path, community: bytes, home: int, backup: Backup) -> Vault:
+        """A vault from its backup, into an empty folder.
+
+        Raises:
+            InputError: the code is mistyped. VerificationError: the blob is another's, or changed.
+            ConflictError: the folder holds another vault.
+        """
+        payload = unwrap(backup.blob, read_code(backup.code), _context(community, home))
+        kept = msgspec.msgpack.decode(payload, type=_Backup)
+        if (folder / _HOME).exists():
+            raise ConflictError("there is a vault here already", where=str(folder), fix="erase it first")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        load_or_create_secret(folder / _IDENTITY, lambda: kept.seed)
+        load_or_create_secret(folder / _SEALING, lambda: kept.sealing)
+        load_or_create_secret(folder / _HOME, lambda: msgspec.msgpack.encode((community, home)))
+        vault = cls(folder)
+        for meter in kept.meters:
+            vault._keep(meter)
+        return vault
+
+    def erase(self) -> None:
+        """Overwrite and unlink every file of the vault. The object is of no use afterwards."""
+        for path in sorted(self._folder.rglob("*"), reverse=True):
+            if path.is_file():
+                _overwrite(path)
+                path.unlink()
+            else:
+                path.rmdir()
+        self._folder.rmdir()
+
+    def _keep(self, meter: MeterRoots) -> None:
+        path = self._folder / _METERS / str(meter.pid)
+        if msgspec.msgpack.decode(
+            load_or_create_secret(path, lambda: msgspec.msgpack.encode(meter)), type=MeterRoots
+        ) != (meter):
+            raise ConflictError(
+                "this meter's roots are known and differ", where=f"meter {meter.pid}", fix="new meter id"
+            )
+
+
+def _context(community: bytes, home: int) -> bytes:
+    return b"qg1 vault" + community + home.to_bytes(8, "little")
+
+
+def _overwrite(path: Path) -> None:
+    """Random bytes over a file, in place, down to the disk."""
+    with open(path, "r+b") as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
