@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quietgrid.concentrator import Concentrator
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.crypto.secret.keyfiles import KeyFiles
@@ -21,8 +20,8 @@ from quietgrid.model.tariff import Tariff
 from quietgrid.registry import Listed, first_list, plan_cells
 from quietgrid.runtime.founding import Folders, body, found, identity
 from quietgrid.runtime.periods import Periods
-from quietgrid.runtime.platform import Platform, PlatformParts
-from quietgrid.store import open_keyholder, open_platform
+from quietgrid.runtime.platform import platform_at
+from quietgrid.store import open_keyholder
 from quietgrid.wire.columns import members_message
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
 
@@ -64,7 +63,7 @@ class Community:
         self.links = [LocalLink(i) for i in range(3)]
         self.peer_links = {(i, j): LocalLink(j) for i in range(3) for j in range(3) if i != j}
         self.keyholders = [self.start_keyholder(i) for i in range(3)]
-        self.platform = self._platform()
+        self.platform = platform_at(self.folders, self.card, self.links, self.clock, self.rules)
         self.periods = Periods(self.platform)
         self.bank = MeterBank.open(self.folders.fleet, self.clock)
 
@@ -94,21 +93,6 @@ class Community:
                 self.peer_links[other, index].keyholder = None
         keyholder.parts.store.close()
         keyholder.parts.keys.close()
-
-    def _platform(self) -> Platform:
-        folder = self.folders.platform
-        store = open_platform(folder / "platform.db", self.clock)
-        transport = body(folder / "concentrator", X25519)
-        concentrator = Concentrator(
-            store,
-            transport.identity,
-            self.clock,
-            self.card.community,
-            lambda blob, info: transport.kem.open(blob, info),
-        )
-        return Platform(
-            PlatformParts(self.card, store, identity(folder), concentrator, self.links, self.clock, self.rules)
-        )
 
     # -- joining ---------------------------------------------------------------------------------------------------
 

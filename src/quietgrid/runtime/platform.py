@@ -18,8 +18,10 @@ from quietgrid.model.interval import Clock, Window, slots_per_day
 from quietgrid.model.party import MemberList, Party
 from quietgrid.pes import Closer
 from quietgrid.runtime.answering import Answering, Outcomes
+from quietgrid.runtime.founding import Folders, body, identity
 from quietgrid.runtime.keyholders import Keyholders
-from quietgrid.store import LateCells, MeterRow, PlatformStore
+from quietgrid.runtime.records import Records
+from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.links import KeyholderLink, error_of
 from quietgrid.wire.messages import Ack, BookMessage, Close, CommunityCard, Enrol, Members, Prices, Refusal
@@ -52,6 +54,7 @@ class Platform:
         self.parts = parts
         self.keyholders = Keyholders(parts.links, parts.store)
         self.answering = Answering(parts.store, parts.identity, parts.card, self.keyholders, parts.rules, parts.clock)
+        self.records = Records(parts.store)
         self._closer = Closer(parts.store, parts.identity, parts.clock)
 
     # -- joining ---------------------------------------------------------------------------------------------------
@@ -234,3 +237,14 @@ def _add(total: Outcomes, more: Outcomes) -> None:
     total.refused += more.refused
     total.waiting += more.waiting
     total.liars += more.liars
+
+
+def platform_at(
+    folders: Folders, card: CommunityCard, links: Sequence[KeyholderLink], clock: Clock, rules: GateRules
+) -> Platform:
+    """The platform kept in a state directory, with its concentrator."""
+    store = open_platform(folders.platform / "platform.db", clock)
+    transport = body(folders.platform / "concentrator")
+    concentrator = Concentrator(store, transport.identity, clock, card.community, transport.kem.open)
+    own = identity(folders.platform)
+    return Platform(PlatformParts(card, store, own, concentrator, links, clock, rules))
