@@ -22,7 +22,7 @@ OF_A_STAGE = {"Sealed", "Frame", "BlindSums", "Bill", "Tariff", "Ledger", "Quest
 
 def flows(card: Card, field: str) -> list[tuple[str, str]]:
     """The card's (noun, other end) pairs, one name for each noun."""
-    return [(SAME.get(noun, noun), end) for noun, end in flows(card, field)]
+    return [(SAME.get(noun, noun), end) for noun, end in card.flows(field)]
 
 
 def downstream(found: list[Card]) -> dict[str, set[str]]:
