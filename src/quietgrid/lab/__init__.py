@@ -4,6 +4,7 @@ Real sealing, real votes, the real gate; only the walls between processes are mi
 anyone from whoever runs it.
 """
 
-from quietgrid.lab.community import Community
+from quietgrid.lab.community import Community, Resident
+from quietgrid.lab.library import ask, open_total, seal
 
-__all__ = ["Community"]
+__all__ = ["Community", "Resident", "ask", "open_total", "seal"]
