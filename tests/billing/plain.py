@@ -43,6 +43,15 @@ def money(energy_wh: int, price: Fraction | int) -> int:
 
 
 @dataclass
+class Published:
+    """A feed: price of each interval, the part of it that a price vector carries, and the price at weight 0."""
+
+    prices: list[int]
+    sealed: list[int]
+    offset: int
+
+
+@dataclass
 class Month:
     """One home's raw month: Unix start, import, export and state of every interval."""
 
@@ -66,13 +75,12 @@ def plain_bill(
     tariff: Tariff,
     month: Month,
     leaf: Sequence[Tariff],
-    prices: Sequence[int] | None = None,
-    sealed: Sequence[int] | None = None,
+    feed: Published | None = None,
 ) -> Plain:
     """The bill of one home.
 
     `leaf`: all tariffs of the leaf; hours that they all price alike are one cell group (estimates and band means are
-    per group). `prices`, `sealed`: published price of each interval and its part that a price vector carries.
+    per group). Late energy of a group is its share by cells, as nobody sees it apart.
     """
     out = Plain()
     n = range(len(month.unix))
@@ -86,17 +94,22 @@ def plain_bill(
     if tariff.blocks:
         _blocks(out, tariff, sum(e for e, a in zip(month.imported, arrived, strict=True) if a), sum(guesses.values()))
     elif tariff.feed:
-        assert prices is not None
-        assert sealed is not None
+        assert feed is not None
+        prices, sealed, offset = feed.prices, feed.sealed, feed.offset
         on_time = {i for i in n if month.state[i] == ON_TIME}
-        out.amounts["real-time", ""] = round(Fraction(sum(month.imported[i] * sealed[i] for i in on_time), 1000))
+        exact = sum(month.imported[i] * sealed[i] for i in on_time)
         for key, cells in groups.items():
             mean = Fraction(sum(prices[i] for i in cells), len(cells))
-            late = sum(month.imported[i] for i in cells if month.state[i] == LATE)
+            came = [i for i in cells if arrived[i]]
+            behind = sum(month.state[i] == LATE for i in cells)
+            whole = sum(month.imported[i] for i in came)
+            late = round(Fraction(whole * behind, len(came))) if came else 0
+            exact += offset * (whole - late - sum(month.imported[i] for i in cells if i in on_time))
             excess = Fraction(sum(prices[i] - sealed[i] for i in cells), len(cells))
             out.amounts["late", str(key)] = money(late, mean)
             out.amounts["guess", str(key)] = money(guesses[key], mean)
-            out.amounts["excess", str(key)] = money(sum(month.imported[i] for i in cells if i in on_time), excess)
+            out.amounts["excess", str(key)] = money(whole - late, excess)
+        out.amounts["real-time", ""] = round(Fraction(exact, 1000))
     for band in tariff.bands:
         mine = [i for i in n if band_at(tariff.bands, month.unix[i], tariff.tz) == band.name]
         energy = sum(month.imported[i] for i in mine if arrived[i])

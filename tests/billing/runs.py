@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms import weights
-from quietgrid.billing.usage import Usage
+from quietgrid.billing.usage import Usage, split_late
 from quietgrid.mdms.estimate import estimate, leaf_of_facts
 from quietgrid.model.question import Book
 from quietgrid.model.readings import Readings
+from tests.billing.plain import LATE, MISSING, ON_TIME, Month, Published
 
 Bits = NDArray[np.bool_]
+FEED = "day-ahead"
+
+
+def month_of(readings: Readings, late: NDArray[np.bool_], row: int) -> Month:
+    """One home's raw readings, as the oracle takes them."""
+    window = readings.window
+    state = np.where(readings.present[row], ON_TIME, np.where(late[row], LATE, MISSING))
+    return Month(
+        [slot * window.resolution for slot in range(window.first, window.end)],
+        readings.imported_wh[row].tolist(),
+        readings.exported_wh[row].tolist(),
+        state.tolist(),
+    )
+
+
+def with_gaps(readings: Readings, missing: float, late: float, seed: int) -> tuple[Readings, NDArray[np.bool_]]:
+    """The same homes with some cells missing and some late."""
+    draw = np.random.default_rng(seed).random(readings.present.shape)
+    gone, behind = draw < missing, (draw >= missing) & (draw < missing + late)
+    return replace(readings, present=readings.present & ~gone & ~behind), readings.present & behind
+
+
+def published(prices: NDArray[np.int64]) -> Published:
+    """A feed as the oracle takes it."""
+    scale = weights.price_weights(prices)
+    return Published(prices.tolist(), scale.sealed_micro.tolist(), scale.offset_micro)
 
 
 def usage(
     book: Book, readings: Readings, late: Bits, prices: dict[str, NDArray[np.int64]], *, estimated: bool = True
 ) -> Usage:
-    """Band sums of the cells in time and of the late ones, and estimates for the rest.
+    """Band sums as they open, late cells inside, and estimates for the rest.
 
-    `readings.present`: in time. `late`: came after the close and went through the pool. The rest is missing.
+    `readings.present`: in time. `late`: came after the close and entered through the pool. The rest is missing.
     """
     assert not (readings.present & late).any()
     matrix = weights.resolve_book(book, prices)
@@ -34,9 +63,11 @@ def usage(
     measured, intervals = sums(readings.present)
     late_sum, late_count = sums(late)
     late_sum[:, ~banded] = 0
-    missing = (matrix != 0).sum(axis=1)[None, :] - intervals - late_count
-    guess = np.zeros_like(measured)
+    late_count[:, ~banded] = 0
+    opened, cells = measured + late_sum, intervals + late_count
+    missing = (matrix != 0).sum(axis=1)[None, :] - cells
+    guess = np.zeros_like(opened)
     if estimated:
-        all_in, cells = measured + late_sum, intervals + late_count
-        guess = estimate(all_in, cells, missing, registers, leaf_of_facts(all_in, cells), banded=banded).energy_wh
-    return Usage(book, readings.meters, measured, intervals, late_sum, late_count, missing, guess)
+        guess = estimate(opened, cells, missing, registers, leaf_of_facts(opened, cells), banded=banded).energy_wh
+    none = np.zeros_like(opened)
+    return split_late(Usage(book, readings.meters, opened, cells, none, none, missing, guess), late_count)

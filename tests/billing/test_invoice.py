@@ -26,8 +26,7 @@ from quietgrid.demo import load
 from quietgrid.demo import prices as demo_prices
 from quietgrid.errors import InputError
 from quietgrid.model.interval import month_window
-from tests.billing.runs import usage
-from tests.billing.test_oracle import FEED, with_gaps
+from tests.billing.runs import FEED, usage, with_gaps
 
 NASTY = "Müller & <script>alert('x')</script> {{ 7*7 }} Şahin 日本"
 SELLER = Seller(

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quietgrid.algorithms import weights
 from quietgrid.billing import book_for_leaf, default_tariffs, feed_prices, postings, price
 from quietgrid.billing.bill import Bill, LineKind
 from quietgrid.demo import load
@@ -18,29 +17,8 @@ from quietgrid.model.interval import Window, month_window
 from quietgrid.model.readings import Readings
 from quietgrid.model.tariff import Tariff, TariffKind
 from quietgrid.wire.series import Series
-from tests.billing.plain import LATE, MISSING, ON_TIME, Month, Plain, plain_bill
-from tests.billing.runs import usage
-
-FEED = "day-ahead"
-
-
-def month_of(readings: Readings, late: NDArray[np.bool_], row: int) -> Month:
-    """One home's raw readings, as the oracle takes them."""
-    window = readings.window
-    state = np.where(readings.present[row], ON_TIME, np.where(late[row], LATE, MISSING))
-    return Month(
-        [slot * window.resolution for slot in range(window.first, window.end)],
-        readings.imported_wh[row].tolist(),
-        readings.exported_wh[row].tolist(),
-        state.tolist(),
-    )
-
-
-def with_gaps(readings: Readings, missing: float, late: float, seed: int) -> tuple[Readings, NDArray[np.bool_]]:
-    """The same homes with some cells missing and some late."""
-    draw = np.random.default_rng(seed).random(readings.present.shape)
-    gone, behind = draw < missing, (draw >= missing) & (draw < missing + late)
-    return replace(readings, present=readings.present & ~gone & ~behind), readings.present & behind
+from tests.billing.plain import Plain, plain_bill
+from tests.billing.runs import FEED, month_of, published, usage, with_gaps
 
 
 def compare(
@@ -50,12 +28,12 @@ def compare(
     book = book_for_leaf(tariffs, 0, readings.window, 0b11)
     table = usage(book, readings, late, {FEED: prices})
     feed = feed_prices(book, FEED, prices)
-    sealed = weights.price_weights(prices).sealed_micro.tolist()
+    announced = published(prices)
     out = []
     for tariff in tariffs:
         bills = price(tariff, book, table, feed if tariff.feed else None).bills()
         for row in homes:
-            plain = plain_bill(tariff, month_of(readings, late, row), tariffs, prices.tolist(), sealed)
+            plain = plain_bill(tariff, month_of(readings, late, row), tariffs, announced)
             assert_equal(bills[row], plain)
             out.append(bills[row])
     return out
@@ -143,11 +121,11 @@ def test_every_london_home_and_month_of_the_year(lcl: Series) -> None:
         book = book_for_leaf(tariffs, 0, window, 0b01)
         table = usage(book, readings, late, {FEED: prices})
         feed = feed_prices(book, FEED, prices)
-        sealed = weights.price_weights(prices).sealed_micro.tolist()
+        announced = published(prices)
         for number, tariff in enumerate(tariffs):
             bills = price(tariff, book, table, feed if tariff.feed else None).bills()
             for row in range(number, homes, len(tariffs)):
-                plain = plain_bill(tariff, month_of(readings, late, row), tariffs, prices.tolist(), sealed)
+                plain = plain_bill(tariff, month_of(readings, late, row), tariffs, announced)
                 assert_equal(bills[row], plain)
 
 

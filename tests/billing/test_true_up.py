@@ -10,17 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quietgrid.algorithms import weights
-from quietgrid.billing import balances, book_for_leaf, default_tariffs, feed_prices, postings, price, true_up, true_ups
+from quietgrid.billing import (
+    balances,
+    book_for_leaf,
+    default_tariffs,
+    feed_prices,
+    postings,
+    price,
+    split_late,
+    true_up,
+    true_ups,
+)  # fmt: skip
 from quietgrid.billing.bill import LineKind
+from quietgrid.billing.books import band_weights
 from quietgrid.demo import load
 from quietgrid.demo import prices as demo_prices
 from quietgrid.errors import InputError
 from quietgrid.model.interval import month_window
-from quietgrid.model.tariff import Tariff
+from quietgrid.model.tariff import Tariff, TariffKind
 from tests.billing.plain import plain_bill
-from tests.billing.runs import usage
-from tests.billing.test_oracle import FEED, month_of
+from tests.billing.runs import FEED, month_of, published, usage
 
 JUNE, JULY = month_window(2016, 6, "Europe/Berlin", 900), month_window(2016, 7, "Europe/Berlin", 900)
 
@@ -43,8 +52,7 @@ def test_a_single_late_home_is_estimated_and_trued_up_in_the_next_bill(tariff: T
     ]
     lines = true_ups(first, again)
     assert list(lines) == [first[4].home]
-    sealed = weights.price_weights(prices).sealed_micro.tolist()
-    plain = plain_bill(tariff, month_of(gone, late, 4), tariffs, prices.tolist(), sealed)
+    plain = plain_bill(tariff, month_of(gone, late, 4), tariffs, published(prices))
     assert first[4].net_micro + sum(line.amount_micro for line in lines[first[4].home]) == again[4].net_micro
     assert again[4].total_micro == plain.total_micro
 
@@ -87,6 +95,46 @@ def test_late_cells_may_come_in_parts(part: int, values: list[int], which: int) 
     moved = sum(line.amount_micro for a, b in pairwise(steps) for line in true_up(a, b))
     assert steps[0].net_micro + moved == steps[-1].net_micro
     assert steps[-1].estimated_wh == 0
+
+
+@pytest.mark.parametrize("tariff", default_tariffs(), ids=lambda tariff: tariff.name)
+def test_late_cells_inside_the_next_sums_give_the_estimate_back(tariff: Tariff) -> None:
+    tariffs, home = default_tariffs(), 4
+    june, july = load(30, JUNE).readings, load(30, JULY).readings
+    book, later = book_for_leaf(tariffs, 0, JUNE, 0b11), book_for_leaf(tariffs, 0, JULY, 0b11)
+    feed, next_feed = (feed_prices(b, FEED, demo_prices(b.window)) if tariff.feed else None for b in (book, later))
+    gone = june.present.copy()
+    gone[home, 300:420] = False
+    none = np.zeros_like(gone)
+    first = price(tariff, book, usage(book, replace(june, present=gone), none, {FEED: demo_prices(JUNE)}), feed)
+    known = first.usage.rows([home])
+    without = replace(known, missing=np.zeros_like(known.missing), estimate=np.zeros_like(known.estimate))
+    back = true_up(first.bill(home), price(tariff, book, without, feed).bill(0))
+    estimated = sum(line.amount_micro for line in first.bill(home).lines if line.estimated)
+    assert estimated
+    if tariff.kind is not TariffKind.BLOCK:
+        assert sum(line.amount_micro for line in back) == -estimated
+
+    clean = usage(later, july, np.zeros_like(july.present), {FEED: demo_prices(JULY)})
+    extra, cells = clean.measured.copy(), clean.intervals.copy()
+    for column, weight in band_weights(book).items():
+        register = book.vectors[column].register
+        extra[home, column] += int(weight[300:420] @ june.register(register)[home, 300:420])
+        cells[home, column] += int(weight[300:420].sum())
+    opened = split_late(replace(clean, measured=extra, intervals=cells), cells - clean.intervals)
+    second = price(tariff, later, opened, next_feed, carried={int(june.meters[home]): back}).bill(home)
+    alone = price(tariff, later, clean, next_feed).bill(home)
+    total = int(june.imported_wh[home].sum()) + int(july.imported_wh[home].sum())
+    kinds = (LineKind.ENERGY, LineKind.REAL_TIME, LineKind.BAND_MEAN)
+    given_back = sum(line.quantity for line in back if line.register == 0 and line.mean is False)
+    if tariff.kind is not TariffKind.REAL_TIME:
+        assert first.bill(home).imported_wh + second.imported_wh + given_back == total
+        whole = price(tariff, book, usage(book, june, none, {FEED: demo_prices(JUNE)}), feed).bill(home)
+        both = first.bill(home).net_micro + second.net_micro
+        slack = 20 if tariff.kind is not TariffKind.BLOCK else 20_000_000
+        assert abs(both - whole.net_micro - alone.net_micro) <= slack
+    assert second.imported_wh - alone.imported_wh == int(june.imported_wh[home, 300:420].sum())
+    assert all(line.quantity >= 0 for line in second.lines if line.kind in kinds)
 
 
 def test_versions_of_two_bills_are_not_mixed() -> None:

@@ -15,10 +15,10 @@ from quietgrid.billing.postings import balances, postings
 from quietgrid.billing.proof import BillProof, open_records, prove, verify
 from quietgrid.billing.real_time import FeedPrices, feed_prices
 from quietgrid.billing.true_up import true_up, true_ups
-from quietgrid.billing.usage import Usage, usage_of, usage_of_bill
+from quietgrid.billing.usage import Usage, split_late, usage_of, usage_of_bill
 
 __all__ = [
     "Bill", "BillProof", "BillTable", "BilledFact", "FeedPrices", "Line", "LineKind", "Usage", "VatLine", "balances",
-    "book_for_leaf", "default_tariffs", "feed_prices", "open_records", "postings", "price", "prove", "true_up",
-    "true_ups", "usage_of", "usage_of_bill", "verify",
+    "book_for_leaf", "default_tariffs", "feed_prices", "open_records", "postings", "price", "prove", "split_late",
+    "true_up", "true_ups", "usage_of", "usage_of_bill", "verify",
 ]  # fmt: skip

@@ -86,7 +86,7 @@ class BilledFact:
     Args:
         vector: Name. register: 0 or 1.
         measured: Opened sum over cells closed in time (Wh; weight × Wh for a price vector), of `intervals` cells.
-        late: Opened sum of late cells (Wh), of `late_intervals` cells.
+        late: The part of late cells (Wh), `late_intervals` of them; `measured + late` is what was opened.
         missing: Cells that are still missing. estimate: Wh put in their place.
     """
 

@@ -8,7 +8,10 @@ Rules
 - A band's measured energy includes late cells that came through the pool before the run; estimates are lines of
   their own. So with nothing estimated every line equals the plain bill from readings, to the micro-unit.
 - Blocks fill with measured energy first, then with the estimated.
-- Real-time: measured cells at the price of each interval; late and estimated ones at the band's mean price.
+- Real-time: measured cells at the price of each interval; late and estimated ones at the band's mean price. How much
+  of a band sum is late is its share by cells (`usage.split_late`).
+- Late cells of an *earlier* period are billed with the period they enter, at its price; the earlier bill's estimate
+  for them is given back as a true-up (`true_up`).
 - VAT is rounded once per rate.
 
 Privacy: reads opened band sums of homes; nothing finer exists on the platform.

@@ -1,9 +1,12 @@
 """True-ups: what an earlier bill would say now, minus what it said.
 
-When late cells of an earlier period open (through the pool), that period is priced again from its band sums, with
-the estimates that remain; the differences become lines of the current bill. So an earlier bill plus its true-ups
-equals, line by line and to the micro-unit, the bill from all that is known. Blocks and mean prices need no special
-rule. Corrected cells and price changes take the same path: neither needs another question to the keyholders.
+The earlier period is priced again from what its bill knows, changed in what is known better now; the differences
+become lines of the current bill. So an earlier bill plus its true-ups equals, line by line and to the micro-unit, the
+bill priced anew. Blocks and mean prices need no special rule, and no question goes to the keyholders.
+
+Used for: estimates whose cells have come, inside a later period's band sums (PROTOCOL C, G1): the earlier bill is
+priced with the estimates that *remain* (`mdms.estimate.remaining`) and the difference gives the replaced part back;
+corrected prices; and, where late energy of the earlier period is known by itself, that energy.
 """
 
 from __future__ import annotations

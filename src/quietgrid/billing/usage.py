@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quietgrid.billing.bill import Bill, BilledFact
 from quietgrid.errors import InputError
+from quietgrid.model.quantity import divide_half_even
 from quietgrid.model.question import Book
 from quietgrid.model.total import Fact
 
@@ -24,7 +25,8 @@ class Usage:
         book: The book. homes: uint64 [n].
         measured: int64 [n, F], opened sums over cells closed in time (Wh; weight × Wh for a price vector).
         intervals: int64 [n, F], cells in them.
-        late: int64 [n, F], opened sums of late cells of this period (Wh; 0 for price vectors). late_intervals: cells.
+        late: int64 [n, F], the part that comes from late cells (Wh; 0 for price vectors; see `split_late`).
+        late_intervals: int64 [n, F], cells in it.
         missing: int64 [n, F], cells in neither.
         estimate: int64 [n, F], Wh in place of the missing cells (0 for price vectors).
 
@@ -89,6 +91,37 @@ class Usage:
     def with_estimate(self, estimate: Ints) -> Usage:
         """The same with estimates for the missing cells."""
         return replace(self, estimate=estimate)
+
+
+def split_late(usage: Usage, late_cells: Ints) -> Usage:
+    """Tell late energy from the rest where both are in one opened sum.
+
+    Late cells enter a bill *inside* the home's band sum: opened apart, a few late cells would be readings (PROTOCOL C,
+    G1). Only a real-time tariff must tell them apart, as its price vector does not hold them. Rule: the late part of
+    a band sum is its share by cells, ``sum × late cells / cells``, rounded once half to even.
+
+    Args:
+        usage: With late cells counted in `measured` and `intervals`, and none in `late`.
+        late_cells: int64 [n, F], how many of a sum's cells are late (the late closes say); ignored for price vectors.
+
+    Raises:
+        InputError: more late cells than cells.
+    """
+    bands = np.array([vector.rule != "prices" for vector in usage.book.vectors])
+    cells = np.where(bands, late_cells, 0)
+    if cells.shape != usage.measured.shape or bool((cells > usage.intervals).any()) or int(cells.min(initial=0)) < 0:
+        raise InputError("late cells do not fit the sums", where=f"leaf {usage.book.leaf}", fix="count each cell once")
+    late = np.zeros_like(usage.measured)
+    for row, column in np.argwhere(cells > 0):
+        whole, count = int(usage.measured[row, column]), int(usage.intervals[row, column])
+        late[row, column] = divide_half_even(whole * int(cells[row, column]), count)
+    return replace(
+        usage,
+        measured=usage.measured - late,
+        intervals=usage.intervals - cells,
+        late=usage.late + late,
+        late_intervals=usage.late_intervals + cells,
+    )
 
 
 def usage_of(book: Book, facts: Iterable[Fact], late: Iterable[Fact] = (), estimate: Ints | None = None) -> Usage:
