@@ -60,6 +60,8 @@ class Server(BaseHTTPRequestHandler):
                 TYPES.get(file.suffix, "text/plain"),
                 file.read_bytes() if file.is_file() else b"",
             )
+        elif path == "/replay/progress":
+            self.answer(200, "text/html", render("partials/replay.html", PAGES["replay"][1]).encode())
         elif path == "/events":
             self.events()
         elif path.strip("/") in PAGES:
