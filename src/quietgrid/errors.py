@@ -9,6 +9,8 @@
     ├── RefusedError        a rule said no                          exit 4   HTTP 403
     │   ├── GateRefusal     the privacy gate said no; carries `rule`
     │   ├── ForbiddenError  this role may not do this
+    │   ├── SignInError     nobody is signed in, or the sign-in failed      HTTP 401
+    │   ├── TooManyError    too many requests in a short time               HTTP 429
     │   └── SingleUseError  a meter would have used a mask twice
     ├── ConflictError       contradicts what is already recorded    exit 5   HTTP 409
     ├── VerificationError   a signature, MAC, chain or proof fails  exit 6   HTTP 422
@@ -101,6 +103,28 @@ class ForbiddenError(RefusedError):
     """This role may not do this."""
 
     title = "Not allowed for this role"
+
+
+class SignInError(RefusedError):
+    """Nobody is signed in, or the sign-in failed. Never says which part of a sign-in was wrong."""
+
+    title = "Please sign in"
+    http_status = 401
+
+
+class TooManyError(RefusedError):
+    """Too many requests in a short time.
+
+    Args:
+        retry_after_s: Whole seconds after which trying again makes sense.
+    """
+
+    title = "Too many requests"
+    http_status = 429
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what, where=where, fix=fix)
 
 
 class SingleUseError(RefusedError):

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -37,8 +38,17 @@ class Store(Generic[Tx]):
         self._transaction = transaction
         self._clock = clock
         self._writing = threading.Lock()
-        self._owner: int | None = None
+        self._owner: list[int] = []
         self.room = room
+
+    def with_clock(self, clock: Clock) -> Store[Tx]:
+        """The same database and the same one writer with another clock.
+
+        People sign in by the machine's time, readings are closed by the (perhaps simulated) time of the community.
+        """
+        twin = copy(self)
+        twin._clock = clock
+        return twin
 
     @property
     def url(self) -> str:
@@ -52,15 +62,15 @@ class Store(Generic[Tx]):
         Raises:
             UnavailableError: another process has been writing for longer than ten seconds.
         """
-        if self._owner == threading.get_ident():
+        if threading.get_ident() in self._owner:
             raise RuntimeError("store.begin() does not nest: pass the transaction on")
         with self._writing:
-            self._owner = threading.get_ident()
+            self._owner.append(threading.get_ident())
             try:
                 with self._connected("BEGIN IMMEDIATE") as connection:
                     yield self._transaction(connection, self._clock)
             finally:
-                self._owner = None
+                self._owner.clear()
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

@@ -112,6 +112,10 @@ class People(Tables):
         self._update(id, {"password": password})
         self._c.execute(sa.delete(_session).where(_session.c.account == id))
 
+    def enable(self, id: str) -> None:
+        """Open a closed account again; it needs a new sign-in link or its password."""
+        self._update(id, {"disabled": 0})
+
     def disable(self, id: str) -> None:
         """Close an account: its sessions, links and keys end."""
         self._update(id, {"disabled": 1})
@@ -147,6 +151,11 @@ class People(Tables):
     def end_session(self, token: bytes) -> None:
         """Sign out."""
         self._c.execute(sa.delete(_session).where(_session.c.token == token))
+
+    def end_sessions(self, account: str) -> int:
+        """Sign out everywhere; how many sessions ended. Unused sign-in links end too."""
+        self._c.execute(sa.delete(_link).where(_link.c.account == account))
+        return self._c.execute(sa.delete(_session).where(_session.c.account == account)).rowcount
 
     def add_api_key(self, token: bytes, account: str, name: str, scopes: Sequence[str], expires: float) -> None:
         """Keep a key for programs."""

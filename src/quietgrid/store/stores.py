@@ -17,6 +17,7 @@ from quietgrid.store.keyholder import Members
 from quietgrid.store.ledger import Ledger
 from quietgrid.store.log import AuditLog
 from quietgrid.store.meter import MeterFleet
+from quietgrid.store.overview import Overview
 from quietgrid.store.people import People
 from quietgrid.store.registry import Registry
 from quietgrid.store.segments import Segments
@@ -37,6 +38,7 @@ class PlatformTx:
         self.totals = Totals(connection, clock)
         self.billing = Billing(connection, clock)
         self.people = People(connection, clock)
+        self.overview = Overview(connection, clock)
 
 
 class KeyholderTx:
