@@ -1,0 +1,156 @@
+"""What the platform hands to a household: its own ciphertexts, bills, book, closes, day records. Nothing of others.
+
+Privacy: ciphertexts of the asking home only; opened numbers of the asking home only.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import numpy as np
+
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
+from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.errors import InputError, NotFoundError
+from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.runtime.periods import Periods
+from quietgrid.runtime.platform import Platform
+from quietgrid.store import Cut
+from quietgrid.wire.columns import pack_bits
+from quietgrid.wire.messages import Enrol
+from quietgrid.wire.own import BillScalars, SealedSeries
+
+MAX_DAYS = 400
+
+
+class OwnDesk:
+    """Answers for one home at a time; `home` has been authenticated by the caller.
+
+    Args:
+        platform, periods: Where everything is.
+    """
+
+    def __init__(self, platform: Platform, periods: Periods) -> None:
+        self._platform = platform
+        self._periods = periods
+        self._store = platform.parts.store
+
+    def household_key(self, home: int) -> bytes:
+        """The key a home's meters were adopted with, or `NotFoundError`."""
+        with self._store.read() as tx:
+            meters = tx.registry.meters_of(home)
+        if not meters:
+            raise NotFoundError("there is no such home", where=f"home {home}", fix="check the number")
+        return decode(Enrol, unpack_signed(meters[-1].enrol).body).household_pk
+
+    def window(self, first: int, end: int) -> Window:
+        """A window a household may ask about in one go."""
+        resolution = self._platform.parts.card.resolution
+        if not 0 <= first <= end or end - first > MAX_DAYS * slots_per_day(resolution):
+            raise InputError("the window does not fit", where="first, end", fix=f"ask for at most {MAX_DAYS} days")
+        return Window(first, end, resolution)
+
+    def sealed(self, home: int, pid: int, register: int, window: Window) -> SealedSeries:
+        """A home's own ciphertexts of one meter: cells that a close counted in that version, others in their newest."""
+        if register not in (0, 1):
+            raise InputError("no such register", where="register", fix="0 import, 1 export")
+        with self._store.read() as tx:
+            meters = {m.pid: m for m in tx.registry.meters_of(home)}
+            count = len(tx.registry.meters())
+        if pid not in meters:
+            raise NotFoundError("no such meter at this home", where="pid", fix="ask for your own")
+        row = meters[pid].row
+        present, version, words = [], [], []
+        for day, a, b in window.by_day():
+            cut = Cut(day, register, window.resolution)
+            with self._store.read() as tx:
+                cells = tx.segments.read(cut, count)
+            present.append(cells.version[row, a:b] >= 0)
+            version.append(np.maximum(cells.version[row, a:b], 0).astype(np.uint8))
+            words.append(cells.ciphertext[row, a:b])
+        empty = not present
+        here = np.zeros(0, np.bool_) if empty else np.concatenate(present)
+        return SealedSeries(
+            self._platform.parts.card.community, pid, register, window.first, window.end, window.resolution,
+            pack_bits(here), pack_bits(self._closed(pid, window)),
+            b"" if empty else np.concatenate(version).tobytes(),
+            b"" if empty else np.concatenate(words).astype("<u8").tobytes(),
+        )  # fmt: skip
+
+    def _closed(self, pid: int, window: Window) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """bool [t]: cells of a meter that a close counted."""
+        counted = np.zeros(len(window), np.bool_)
+        per_day = slots_per_day(window.resolution)
+        for signed in self.closes_of_meter(pid, window):
+            close = self._platform.answering.closed(signed.hash())
+            members = self._platform.members(close.day * per_day + close.a)
+            rows = members.rows(close.leaf)
+            at = int(np.searchsorted(rows, members.row_of[pid]))
+            first = close.day * per_day + close.a - window.first
+            cells = close.present[at] if at < len(close.present) else np.zeros(close.b - close.a, np.bool_)
+            low, high = max(0, first), min(len(window), first + close.b - close.a)
+            if low < high:
+                counted[low:high] = cells[low - first : high - first]
+        return counted
+
+    def closes_of_meter(self, pid: int, window: Window) -> list[Signed]:
+        """The closes of a meter's leaf that touch a window."""
+        if not len(window):
+            return []
+        try:
+            members = self._platform.members(window.end - 1)
+        except NotFoundError:
+            members = self._platform.members(window.first)
+        row = members.row_of.get(pid)
+        if row is None:
+            return []
+        leaf = int(members.leaves[row])
+        with self._store.read() as tx:
+            return [unpack_signed(r.signed) for r in tx.answers.closes(leaf, window.first, window.end)]
+
+    def closes(self, home: int, window: Window) -> list[Signed]:
+        """The closes of a home's leaf."""
+        return self.closes_of_meter(self._pid(home), window)
+
+    def _pid(self, home: int) -> int:
+        with self._store.read() as tx:
+            meters = tx.registry.meters_of(home)
+        if not meters:
+            raise NotFoundError("there is no such home", where=f"home {home}", fix="check the number")
+        return meters[-1].pid
+
+    def bills(self, home: int) -> list[bytes]:
+        """A home's bills that were issued, encoded, newest period last."""
+        with self._store.read() as tx:
+            rows = tx.billing.bills(home=home)
+        return [b64decode(row.detail["bill"]) for row in reversed(rows) if row.status != "draft"]
+
+    def book(self, home: int, first: int) -> Signed:
+        """The registered book of a home's leaf for a period."""
+        members = self._platform.members(first)
+        leaf = int(members.leaves[members.row_of[self._pid(home)]])
+        with self._store.read() as tx:
+            return unpack_signed(tx.registry.book(leaf, first))
+
+    def prices(self, feed: str, window: Window) -> list[Signed]:
+        """Published prices of a feed that touch a window."""
+        with self._store.read() as tx:
+            return [unpack_signed(data) for data in tx.registry.price_messages(feed)]
+
+    def records(self, home: int, window: Window) -> list[Signed]:
+        """Day records of a home's meters."""
+        return self._platform.records.of(home, window)
+
+    def prove(self, home: int, signed: Signed) -> None:
+        """Take the scalars of a bill, signed by its household."""
+        message = open_signed(signed, BillScalars, self.household_key(home))
+        if message.home != home:
+            raise InputError("the proof is another home's", where="proof", fix="send your own")
+        with self._store.begin() as tx:
+            tx.documents.replace("proof", f"{home}/{message.first}", pack_signed(signed))
+
+    def proof(self, home: int, first: int) -> Signed | None:
+        """The scalars a household released for a period, if it has."""
+        with self._store.read() as tx:
+            data = tx.documents.find("proof", f"{home}/{first}")
+        return None if data is None else unpack_signed(data)
