@@ -122,7 +122,8 @@ class Fleet:
             for book, pids in books:
                 if not len(book.window.intersect(window)):
                     continue
-                made = [_day_vector(book, vector, day, window) for vector in book.vectors]
+                bands = [v for v in book.vectors if v.rule != "prices"]
+                made = [_day_vector(book, vector, day, window) for vector in bands]
                 for pid in pids:
                     vectors.setdefault(pid, []).extend(made)
             if vectors:
