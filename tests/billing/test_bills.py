@@ -248,3 +248,29 @@ def test_the_kinds_are_all_billed() -> None:
     assert {tariff.kind for tariff in TARIFFS} == set(TariffKind)
     assert all(tariff.valid_from < date(2016, 6, 1) for tariff in TARIFFS)
     assert MICRO == 1_000_000
+
+
+@pytest.mark.parametrize("amount", [-1, 0, 1])
+def test_the_smallest_amounts_are_posted_on_the_right_side(amount: int) -> None:
+    bill = price(TARIFFS[0], BOOK, made([(0, 0, 0, 0, 0)])).bill(0)
+    line = replace(bill.lines[0], amount_micro=amount)
+    batch = postings(replace(bill, lines=(line,), vat=(), total_micro=amount))
+    assert balances(batch).get(f"home:{bill.home:016x}", 0) == amount
+
+
+@given(whole=st.integers(0, 10**9), cells=st.integers(1, 3000), data=st.data())
+def test_late_energy_is_its_share_by_cells(whole: int, cells: int, data: st.DataObject) -> None:
+    usage = made([(whole, 0, 0, 9, 0)])
+    usage = replace(usage, intervals=np.full_like(usage.intervals, cells))
+    late = data.draw(st.integers(0, cells))
+    counts = np.full_like(usage.intervals, late)
+    split = split_late(usage, counts)
+    fact, price_sum = split.facts(0)[0], split.facts(0)[3]
+    assert fact.measured + fact.late == whole
+    assert fact.late == round(Fraction(whole * late, cells))
+    assert (fact.intervals, fact.late_intervals) == (cells - late, late)
+    assert (price_sum.measured, price_sum.late) == (9, 0)
+    with pytest.raises(InputError, match="late cells do not fit"):
+        split_late(usage, counts * 0 + cells + 1)
+    with pytest.raises(InputError, match="late cells do not fit"):
+        split_late(usage, counts[:, :2])

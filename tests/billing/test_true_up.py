@@ -144,3 +144,14 @@ def test_versions_of_two_bills_are_not_mixed() -> None:
     assert true_up(bills[0], bills[0]) == ()
     with pytest.raises(InputError, match="two different bills"):
         true_up(bills[0], bills[1])
+
+
+def test_corrections_on_a_bill_are_not_corrected_again() -> None:
+    tariff = default_tariffs()[0]
+    book = book_for_leaf([tariff], 0, JUNE, 0b01)
+    cells = usage(book, load(1, JUNE).readings, np.zeros((1, len(JUNE)), np.bool_), {})
+    plain = price(tariff, book, cells).bill(0)
+    line = replace(plain.lines[0], kind=LineKind.TRUE_UP, period=JUNE)
+    carrying = price(tariff, book, cells, carried={plain.home: (line,)}).bill(0)
+    assert carrying.net_micro == plain.net_micro + line.amount_micro
+    assert true_up(carrying, plain) == true_up(plain, carrying) == ()
