@@ -172,6 +172,18 @@ def test_an_interval_is_sealed_once(bank: MeterBank) -> None:
     assert sorted(bank.pending(), key=lambda s: s.pid) == sorted(first, key=lambda s: s.pid), "nothing refused is kept"
 
 
+def test_cells_set_apart_get_frames_of_their_own(bank: MeterBank) -> None:
+    batch = readings([1, 2], Window(START, START + 8, 900), 3)
+    apart = np.zeros((2, 8), np.bool_)
+    apart[0, 2:4] = True
+    frames = bank.seal(batch, apart)
+    spans = sorted((head.pid, head.first, head.count) for head in (parse_head(sent.frame) for sent in frames))
+    assert spans == [(1, 0, 2), (1, 2, 2), (1, 4, 4), (2, 0, 8)]
+    assert len(cells(frames)) == 8 * 2 + 8  # meter 1 has two registers
+    with pytest.raises(SingleUseError):
+        bank.seal(batch)
+
+
 def test_a_gap_is_filled_as_a_new_version_only(bank: MeterBank) -> None:
     bank.seal(readings([1, 2], slots(D0, 5, 10), 1))
     with pytest.raises(SingleUseError):

@@ -52,8 +52,12 @@ class Sealer:
         self._marks = marks.high_water.max(axis=1, initial=0)
         self._new: list[SealedFrames] = []
 
-    def seal(self, readings: Readings) -> list[SealedFrame]:
-        """New intervals, version 0. Raises `SingleUseError` if any lies below its meter's mark."""
+    def seal(self, readings: Readings, apart: NDArray[np.bool_] | None = None) -> list[SealedFrame]:
+        """New intervals, version 0. Raises `SingleUseError` if any lies below its meter's mark.
+
+        Args:
+            apart: bool [n, t], cells that get frames of their own (they will be sent at another time).
+        """
         resolution = readings.window.resolution
         for day, part in _by_day(readings):
             starts = np.arange(part.window.first, part.window.end) * resolution
@@ -61,7 +65,11 @@ class Sealer:
                 raise SingleUseError(
                     "an interval was sealed before", where=f"day {day}", fix="correct() seals it as a new version"
                 )
-            self._frames(day, part, part.present, 0)
+            kinds = part.present.astype(np.int8)
+            if apart is not None:
+                first = part.window.first - readings.window.first
+                kinds += kinds * apart[:, first : first + len(part.window)]
+            self._frames(day, part, kinds, 0)
             if part.present.any():
                 ends = np.where(part.present, starts[None, :] + resolution, 0).max(axis=1)
                 self._marks = np.maximum(self._marks, ends)
@@ -84,7 +92,7 @@ class Sealer:
             if (part.present & (following > MAX_VERSION)).any():
                 raise SingleUseError("an interval has no version left", where=f"day {day}", fix="leave it as it is")
             for version in np.unique(following[part.present]).tolist():
-                self._frames(day, part, part.present & (following == version), version)
+                self._frames(day, part, (part.present & (following == version)).astype(np.int8), version)
         return self._commit()
 
     def _versions(self, day: int, part: Readings) -> Ints:
@@ -100,8 +108,8 @@ class Sealer:
         first = part.window.first - day * per_day
         return newest[:, first : first + len(part.window)]
 
-    def _frames(self, day: int, part: Readings, cells: NDArray[np.bool_], version: int) -> None:
-        """Seal these cells of one day in one version."""
+    def _frames(self, day: int, part: Readings, cells: NDArray[np.int8], version: int) -> None:
+        """Seal these cells of one day in one version; cells of different kinds in different frames."""
         if not cells.any():
             return
         resolution = part.window.resolution

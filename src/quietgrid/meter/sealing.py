@@ -35,23 +35,26 @@ class Run:
     rows: Ints
 
 
-def runs(present: NDArray[np.bool_]) -> list[Run]:
+def runs(kinds: NDArray[np.bool_] | NDArray[np.int8]) -> list[Run]:
     """The unbroken stretches of cells in a batch, equal stretches of different rows put together.
 
     Args:
-        present: bool [n, t].
+        kinds: bool or int8 [n, t]; 0 is no cell. Cells of different kinds are never in one stretch.
 
-    Returns: Runs by first slot, then by count; each True cell is in exactly one.
+    Returns: Runs by first slot, then by count; each cell is in exactly one.
 
     >>> [(r.first, r.count, r.rows.tolist()) for r in runs(np.array([[1, 1, 0, 1], [1, 1, 0, 0]], np.bool_))]
     [(0, 2, [0, 1]), (3, 1, [0])]
+    >>> [(r.first, r.count) for r in runs(np.array([[1, 2, 2, 1]], np.int8))]
+    [(0, 1), (1, 2), (3, 1)]
     """
-    n, t = present.shape
-    if present.all() and n and t:
+    n, t = kinds.shape
+    if n and t and kinds.flat[0] and (kinds == kinds.flat[0]).all():
         return [Run(0, t, np.arange(n))]
-    edges = np.diff(np.pad(present.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    _, ends = np.nonzero(edges == -1)
+    padded = np.pad(kinds.astype(np.int8), ((0, 0), (1, 1)))
+    before, after = padded[:, :-1], padded[:, 1:]
+    rows, starts = np.nonzero((before != after) & (after > 0))
+    _, ends = np.nonzero((before != after) & (before > 0))
     order = np.lexsort((rows, ends, starts))
     rows, starts, ends = rows[order], starts[order], ends[order]
     cuts = np.flatnonzero((np.diff(starts) != 0) | (np.diff(ends) != 0)) + 1

@@ -205,11 +205,12 @@ class MeterBank:
             with self._store.begin() as tx:
                 tx.meters.prune(day - KEEP_DAYS)
 
-    def seal(self, readings: Readings) -> list[SealedFrame]:
+    def seal(self, readings: Readings, apart: NDArray[np.bool_] | None = None) -> list[SealedFrame]:
         """Seal new readings; when this returns, frames, marks and counters are on disk.
 
         Args:
             readings: Of meters of this bank; cells that are not present are not sealed. May span days.
+            apart: bool [n, t], cells that get frames of their own because they will be sent at another time.
 
         Returns: The frames by day, stretch of cells, registers and then in the order of `readings.meters`.
 
@@ -217,7 +218,7 @@ class MeterBank:
             SingleUseError: an interval was sealed before, the clock went back, or the state was put back.
             InputError: an interval that has not ended. NotFoundError: a meter of another bank, or its keys are gone.
         """
-        return self._seal(readings, correct=False)
+        return self._seal(readings, correct=False, apart=apart)
 
     def correct(self, readings: Readings) -> list[SealedFrame]:
         """Seal intervals below the mark again, as the next version, within seven days (see `seal`).
@@ -227,7 +228,7 @@ class MeterBank:
         """
         return self._seal(readings, correct=True)
 
-    def _seal(self, readings: Readings, correct: bool) -> list[SealedFrame]:
+    def _seal(self, readings: Readings, correct: bool, apart: NDArray[np.bool_] | None = None) -> list[SealedFrame]:
         if self.put_back:
             raise self._refusal()
         at = self._columns.ready(readings.meters)
@@ -245,7 +246,7 @@ class MeterBank:
             if window.first * window.resolution < self._floor and readings.present.any():
                 raise SingleUseError(PUT_BACK, where="seal", fix="seal only intervals after the moment it was put back")
             sealer = Sealer(tx, self._keys, self._columns, at, self._seq_floor)
-            frames = sealer.correct(readings, now - LATE_DAYS * DAY_S) if correct else sealer.seal(readings)
+            frames = sealer.correct(readings, now - LATE_DAYS * DAY_S) if correct else sealer.seal(readings, apart)
             self._touch(tx, self._commits)
         self._mark.write(self._commits)
         return frames
