@@ -21,6 +21,7 @@ from quietgrid.billing import (
     feed_prices,
     postings,
     price,
+    split_late,
     usage_of,
     usage_of_bill,
 )  # fmt: skip
