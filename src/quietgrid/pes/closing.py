@@ -46,7 +46,7 @@ class Closer:
                 if known:
                     out += [unpack_signed(row.signed) for row in known]
                     continue
-                signed = self._identity.sign(_close(members, leaf, day, a, b, version[members.rows(leaf)], now))
+                signed = self._identity.sign(_close(members, leaf, (day, a, b), version[members.rows(leaf)], now))
                 tx.answers.put_close(
                     CloseRow(signed.hash(), "close", members.epoch, leaf, first, end, pack_signed(signed))
                 )
@@ -54,7 +54,8 @@ class Closer:
         return out
 
 
-def _close(members: MemberList, leaf: int, day: int, a: int, b: int, version: NDArray[np.int16], now: float) -> Close:
+def _close(members: MemberList, leaf: int, span: tuple[int, int, int], version: NDArray[np.int16], now: float) -> Close:
+    day, a, b = span
     rows, slots = np.nonzero(version > 0)
     numbers = version[rows, slots]
     versions = [(int(r), int(s) + a, int(v)) for r, s, v in zip(rows, slots, numbers, strict=True)]

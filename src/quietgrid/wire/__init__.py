@@ -1,0 +1,1 @@
+"""Foreign formats and messages on one side, model values on the other."""
