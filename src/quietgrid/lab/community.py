@@ -6,29 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.crypto.secret.keyfiles import KeyFiles
+from quietgrid.errors import VerificationError
 from quietgrid.keyholder import Keyholder, Parts
 from quietgrid.lab.local import LocalLink
-from quietgrid.meter import MeterBank, Site
+from quietgrid.meter import MeterBank, SealedFrame, Site
 from quietgrid.model.closed import GateRules
-from quietgrid.model.interval import DAY_S, ManualClock, Window
+from quietgrid.model.interval import DAY_S, ManualClock, Window, slots_per_day
 from quietgrid.model.party import MemberList, Party
 from quietgrid.model.readings import Readings
 from quietgrid.model.tariff import Tariff
 from quietgrid.registry import Listed, first_list, plan_cells
+from quietgrid.runtime.answering import Outcomes
 from quietgrid.runtime.founding import Folders, body, found, identity
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import platform_at
 from quietgrid.store import open_keyholder
 from quietgrid.wire.columns import members_message
+from quietgrid.wire.frame import parse_head
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
+
+SEND_AT_ONCE = 10_000
+"""Frames sent in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """A party, its one meter's id and registers."""
+    """A party, a meter's id and registers; a home with several meters is several residents of one party."""
 
     party: Party
     pid: int
@@ -66,6 +75,8 @@ class Community:
         self.platform = platform_at(self.folders, self.card, self.links, self.clock, self.rules)
         self.periods = Periods(self.platform)
         self.bank = MeterBank.open(self.folders.fleet, self.clock)
+        self.held: list[SealedFrame] = []
+        """Sealed frames that are on their way for longer than a close waits."""
 
     def start_keyholder(self, index: int) -> Keyholder:
         """Start (or start again) one keyholder from its folder."""
@@ -101,21 +112,19 @@ class Community:
         maker = identity(self.folders.state / "maker")
         self.bank.pin(self.card, self.card.fingerprint())
         publics = self.bank.make([r.pid for r in self.residents])
-        households = [Identity.generate() for _ in self.residents]
+        parties = list({r.party.home: r.party for r in self.residents}.values())
+        self.household_keys = {party.home: Identity.generate() for party in parties}
         kem = body(self.folders.households / "shared", X25519).kem
-        sites = [
-            Site(
-                r.pid, r.party.home, r.registers, own.public, kem.public,
-                maker.sign(Certificate(public, r.registers, r.party.connection_w)),
-                own.sign(Adoption(self.card.community, r.pid, r.party.home, public)),
-            )
-            for r, own, public in zip(self.residents, households, publics, strict=True)
-        ]  # fmt: skip
-        self.household_keys = {r.party.home: own for r, own in zip(self.residents, households, strict=True)}
+        sites = []
+        for resident, public in zip(self.residents, publics, strict=True):
+            home, own = resident.party.home, self.household_keys[resident.party.home]
+            certificate = maker.sign(Certificate(public, resident.registers, resident.party.connection_w))
+            adoption = own.sign(Adoption(self.card.community, resident.pid, home, public))
+            sites.append(Site(resident.pid, home, resident.registers, own.public, kem.public, certificate, adoption))
         enrolments = self.bank.enrol(sites, self.window.first * self.window.resolution // DAY_S)
-        self.platform.enrol([r.party for r in self.residents], enrolments)
+        self.platform.enrol(parties, enrolments)
         exporters = frozenset(r.party.home for r in self.residents if r.registers & 2)
-        plan = plan_cells([r.party for r in self.residents], exporters, self.rules)
+        plan = plan_cells(parties, exporters, self.rules)
         listed = [
             Listed(r.party.home, r.pid, r.registers, r.party.connection_w, e.hash())
             for r, e in zip(self.residents, enrolments, strict=True)
@@ -132,25 +141,52 @@ class Community:
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
-    def measure(self, readings: Readings) -> None:
-        """Seal readings, send the frames, take the receipts. The clock moves to the end of the window."""
+    def measure(self, readings: Readings, late: NDArray[np.bool_] | None = None) -> int:
+        """Seal readings, send the frames, take the receipts. The clock moves to the end of the window.
+
+        Args:
+            readings: Cells that are not present were never measured.
+            late: bool [n, t], cells whose frames are sealed now and kept back until `deliver_late`.
+
+        Returns: Bytes sealed.
+        """
         self.clock.unix = max(self.clock.unix, float(readings.window.end * readings.window.resolution))
         self.bank.advance_day((readings.window.end - 1) * readings.window.resolution // DAY_S)
-        self.bank.seal(readings)
-        self.deliver()
+        frames = self.bank.seal(readings, late)
+        if late is None or not late.any():
+            self._send(frames)
+        else:
+            behind = _starts_in(frames, readings, late)
+            self.held += [frame for frame, wait in zip(frames, behind, strict=True) if wait]
+            self._send([frame for frame, wait in zip(frames, behind, strict=True) if not wait])
+        return sum(len(sent.frame) for sent in frames)
 
     def deliver(self) -> None:
-        """Send what is not acknowledged yet."""
-        pending = self.bank.pending()
-        if pending:
-            accepted = self.platform.accept([p.frame for p in pending])
-            if accepted.receipt is not None:
-                self.bank.acknowledge(accepted.receipt, [pending[i] for i in accepted.order.tolist()])
+        """Send again what has no receipt (after a crash, or when the platform was away), but for what is held."""
+        held = {(frame.pid, frame.seq) for frame in self.held}
+        pending = self.bank.pending(limit=SEND_AT_ONCE + len(held))
+        self._send([frame for frame in pending if (frame.pid, frame.seq) not in held])
 
-    def settle(self) -> None:
-        """Let the settling time pass and close what is due."""
+    def deliver_late(self) -> int:
+        """Send the frames that were held; how many."""
+        held, self.held = self.held, []
+        self._send(held)
+        return len(held)
+
+    def _send(self, frames: Sequence[SealedFrame]) -> None:
+        for at in range(0, len(frames), SEND_AT_ONCE):
+            part = frames[at : at + SEND_AT_ONCE]
+            accepted = self.platform.accept([sent.frame for sent in part])
+            if accepted.receipt is not None:
+                self.bank.acknowledge(accepted.receipt, [part[i] for i in accepted.order.tolist()])
+            if len(accepted.order) < len(part):
+                reason = next(reason for reason in accepted.reasons if reason)
+                raise VerificationError(f"a frame was rejected: {reason}", where="concentrator", fix="see the reason")
+
+    def settle(self) -> Outcomes:
+        """Let the settling time pass, close what is due, ask and open."""
         self.clock.unix += self.rules.settle_slots * self.window.resolution
-        self.platform.close_due()
+        return self.platform.close_due()
 
     def close(self) -> None:
         """Let go of everything."""
@@ -159,3 +195,14 @@ class Community:
             keyholder.parts.keys.close()
         self.bank.close()
         self.platform.close()
+
+
+def _starts_in(frames: Sequence[SealedFrame], readings: Readings, cells: NDArray[np.bool_]) -> list[bool]:
+    """Whether the first cell of each frame is one of these cells."""
+    row_of = {pid: row for row, pid in enumerate(readings.meters.tolist())}
+    per_day = slots_per_day(readings.window.resolution)
+    out = []
+    for sent in frames:
+        head = parse_head(sent.frame)
+        out.append(bool(cells[row_of[sent.pid], head.day * per_day + head.first - readings.window.first]))
+    return out
