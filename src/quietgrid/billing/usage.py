@@ -108,8 +108,8 @@ def split_late(usage: Usage, late_cells: Ints) -> Usage:
         InputError: more late cells than cells.
     """
     bands = np.array([vector.rule != "prices" for vector in usage.book.vectors])
-    cells = np.where(bands, late_cells, 0)
-    if cells.shape != usage.measured.shape or bool((cells > usage.intervals).any()) or int(cells.min(initial=0)) < 0:
+    cells = np.where(bands, late_cells, 0) if late_cells.shape == usage.measured.shape else None
+    if cells is None or bool((cells > usage.intervals).any()) or int(cells.min(initial=0)) < 0:
         raise InputError("late cells do not fit the sums", where=f"leaf {usage.book.leaf}", fix="count each cell once")
     late = np.zeros_like(usage.measured)
     for row, column in np.argwhere(cells > 0):
