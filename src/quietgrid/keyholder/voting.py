@@ -257,7 +257,7 @@ class Ballot:
         with self._parts.store.begin() as tx:
             seq, _ = tx.ledger.peer_head(peer)
             if head.seq > seq:
-                tx.ledger.put_peer_head(peer, head.seq, head.hash)
+                tx.ledger.put_peer_head(peer, head.seq, head.digest)
 
 
 def _missing(own: bool, agreed: set[int], reached: set[int]) -> str:

@@ -357,7 +357,7 @@ class Head(Message, frozen=True):
     NAME: ClassVar[str] = "head"
     keyholder: int
     seq: int
-    hash: bytes
+    digest: bytes
 
 
 class LedgerNote(Message, frozen=True):
