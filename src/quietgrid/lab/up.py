@@ -1,0 +1,145 @@
+"""`quietgrid up`: prepares the demo, starts its processes, prints one address and one sign-in per person."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from quietgrid.accounts import Accounts, Role
+from quietgrid.errors import ConfigError
+from quietgrid.homeweb import issue_link
+from quietgrid.lab.demo_state import DemoState, prepare
+from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import SystemClock
+from quietgrid.runtime.supervisor import Supervisor, free_port
+from quietgrid.store import open_platform
+
+HOST = "127.0.0.1"
+PEOPLE = (("Ana, utility analyst", Role.ANALYST), ("Aud, auditor", Role.AUDITOR), ("Olu, operator", Role.OPERATOR))
+HOME = 1
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each process listens, all on 127.0.0.1."""
+
+    platform: int
+    household: int
+    keyholders: tuple[int, int, int]
+
+    def keyholder_urls(self) -> list[str]:
+        """Addresses of the three."""
+        return [f"http://{HOST}:{port}" for port in self.keyholders]
+
+
+@dataclass(frozen=True)
+class Links:
+    """What is printed: the address, and one one-time sign-in link a person."""
+
+    address: str
+    people: list[tuple[str, str]]
+
+
+def choose_ports(state: Path, wanted: int) -> Ports:
+    """Free ports from `wanted` on; they are written down for the other commands."""
+    platform = free_port(wanted)
+    household = free_port(platform + 1)
+    holders = []
+    at = household + 1
+    for _ in range(3):
+        at = free_port(at)
+        holders.append(at)
+        at += 1
+    ports = Ports(platform, household, (holders[0], holders[1], holders[2]))
+    (state / "run").mkdir(exist_ok=True, mode=0o700)
+    (state / "run" / "ports.json").write_text(
+        json.dumps({"platform": platform, "household": household, "keyholders": holders})
+    )
+    return ports
+
+
+def read_ports(state: Path) -> Ports:
+    """The ports of a running demo, or `ConfigError`."""
+    try:
+        data = json.loads((state / "run" / "ports.json").read_text())
+    except FileNotFoundError as error:
+        raise ConfigError("no demo was started here", where=str(state), fix="run `quietgrid up`") from error
+    return Ports(data["platform"], data["household"], tuple(data["keyholders"]))
+
+
+def people_links(demo: DemoState, ports: Ports) -> Links:
+    """One account and one fresh one-time link a person; made before the platform starts, which is the only writer."""
+    base = f"http://localhost:{ports.platform}"
+    store = open_platform(demo.folders.platform / "platform.db")
+    accounts = Accounts(store)
+    try:
+        links = []
+        for name, role in PEOPLE:
+            _, token = accounts.found(name, role)
+            links.append((name, f"{base}/signin/{token}"))
+        resident = next(p.name for p in demo.plan.parties if p.home == HOME)
+    finally:
+        accounts.close()
+        store.close()
+    links.append((f"{resident}, household", issue_link(demo.folders.state, HOME, ports.household, SystemClock())))
+    return Links(base, links)
+
+
+def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
+    """All processes of the demo, not started yet."""
+    supervisor = Supervisor(state)
+    urls = ports.keyholder_urls()
+    common = ["--state", str(state)]
+    for index in range(3):
+        peers = [f"{i}={url}" for i, url in enumerate(urls) if i != index]
+        arguments = ["keyholder", "serve", "--index", str(index), "--port", str(ports.keyholders[index])]
+        for peer in peers:
+            arguments += ["--peer", peer]
+        supervisor.add(f"keyholder-{index}", *arguments, *common, "--demo-clock")
+    platform_url = f"http://{HOST}:{ports.platform}"
+    supervisor.add("platform", "platform", "serve", "--port", str(ports.platform), "--pace", str(pace_s), *common)
+    supervisor.add(
+        "household", "household", "serve", "--port", str(ports.household), "--platform", platform_url, *common
+    )
+    supervisor.add("fleet", "fleet", "run", "--platform", platform_url, *common)
+    return supervisor
+
+
+def up(  # noqa: PLR0913  (what a person may choose)
+    state: Path, homes: int, history_days: int, port: int, pace_s: float, show: Callable[[Links, bool], None],
+    rules: GateRules | None = None,
+) -> None:  # fmt: skip
+    """Run the demo until Ctrl-C or SIGTERM.
+
+    Args:
+        state: Directory. homes, history_days: of the sample. port: first one to try. pace_s: of a live interval.
+        show: Prints links; called with (links, fresh).
+    """
+    demo = prepare(state, homes, history_days, rules or GateRules())
+    ports = choose_ports(state, port)
+    links = people_links(demo, ports)
+    for marker in (state / "control").glob("*.stopped"):
+        marker.unlink()
+    supervisor = supervise(state, ports, pace_s)
+    stopping: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.append(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        supervisor.start()
+        show(links, demo.fresh)
+        failed = supervisor.watch(lambda: bool(stopping))
+        if failed:
+            raise ConfigError(
+                f"{', '.join(failed)} keeps stopping", where=str(state / "logs"), fix="read its log; `quietgrid doctor`"
+            )
+    finally:
+        supervisor.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
