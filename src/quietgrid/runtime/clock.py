@@ -39,9 +39,7 @@ class ClockFile:
         try:
             magic, unix, deliver = _FORM.unpack(self.path.read_bytes())
         except (FileNotFoundError, struct.error) as error:
-            raise ConfigError(
-                "the demo's clock is missing", where=str(self.path), fix="start it by `quietgrid up`"
-            ) from error
+            raise ConfigError("the demo has no clock", where=str(self.path), fix="run `quietgrid up`") from error
         if magic != _MAGIC:
             raise ConfigError("not a clock file", where=str(self.path), fix="start the demo by `quietgrid up`")
         return Tick(unix, deliver)
