@@ -1,0 +1,8 @@
+"""Typed clients of Quietgrid's processes over HTTP: `keyholders` and `platform`.
+
+They hold no key that opens a reading. An address that is away raises `UnavailableError`.
+"""
+
+from quietgrid.client.keyholders import Health, HttpKeyholder, HttpPeer
+
+__all__ = ["Health", "HttpKeyholder", "HttpPeer"]

@@ -1,0 +1,217 @@
+"""The process around a keyholder: opening its folder, catching up, forgetting old days, ending quickly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from quietgrid.crypto.public.signatures import Identity
+from quietgrid.crypto.secret import masks
+from quietgrid.crypto.secret.keyfiles import KeyFiles
+from quietgrid.crypto.unseal import PrivateKem
+from quietgrid.errors import ConfigError, QuietgridError, UnavailableError
+from quietgrid.keyholder.parts import Parts
+from quietgrid.keyholder.server.desk import HANDLERS, Desk, where_it_broke
+from quietgrid.keyholder.service import Keyholder
+from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import DAY_S, Clock, SystemClock
+from quietgrid.store import open_keyholder
+from quietgrid.wire.links import PeerLink
+from quietgrid.wire.messages import CommunityCard
+
+LOG = logging.getLogger("quietgrid.keyholder")
+STOP_S = 1.7
+"""After SIGTERM the process is gone after so many seconds, whatever it was doing: every step is crash-safe."""
+
+
+class Background:
+    """What a keyholder does by itself: catch up with its peers, warm the kernel, forget old days."""
+
+    def __init__(self, keyholder: Keyholder, pause: float = 0.5) -> None:
+        self._keyholder = keyholder
+        self._pause = pause
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keyholder background", daemon=True)
+        self.ready = False
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; does not wait for a call to a peer."""
+        self._stop.set()
+        self._thread.join(timeout=0.2)
+
+    def _run(self) -> None:
+        pause, erased = self._pause, -1
+        warm = False
+        while not self._stop.is_set():
+            try:
+                if not self.ready:
+                    self.ready = self._keyholder.catch_up()
+                today = int(self._keyholder.parts.clock.now()) // DAY_S
+                if today != erased:
+                    self._keyholder.erase_old_days()
+                    erased = today
+            except QuietgridError as error:
+                LOG.warning("in the background: %s: %s", type(error).__name__, error.what)
+            if not warm:
+                masks.warm()
+                warm = True
+            self._stop.wait(1.0 if self.ready else pause)
+            pause = min(pause * 1.5, 5.0)
+
+
+def create_app(keyholder: Keyholder, clock: Clock | None = None) -> Starlette:
+    """The ASGI app of one keyholder.
+
+    Args:
+        keyholder: Opened. clock: The machine's time, for the age of households' signed requests (the keyholder's own
+            clock may be a simulated one).
+    """
+    background = Background(keyholder)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        background.start()
+        yield
+        background.stop()
+
+    routes = Desk(keyholder, clock or SystemClock()).routes(lambda: background.ready)
+    return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan)
+
+
+@dataclass
+class Seat:
+    """Where one keyholder lives and whom it serves.
+
+    Args:
+        folder: Its own: ``identity.key``, ``sealing.key``, ``keyholder.db``, ``keys/``.
+        card: The community. index: 0, 1 or 2. peers: links to the other two.
+        clock: Time of the community. rules: the gate's numbers.
+    """
+
+    folder: Path
+    card: CommunityCard
+    index: int
+    peers: list[PeerLink] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
+    rules: GateRules = field(default_factory=GateRules)
+
+    def open(self) -> Keyholder:
+        """The keyholder in this folder.
+
+        Raises:
+            ConfigError: no keys here, or not those the card names. ConflictError: another process has it open.
+        """
+        if not 0 <= self.index < 3:
+            raise ConfigError(f"there is no keyholder {self.index}", where="index", fix="use 0, 1 or 2")
+        for name in ("identity.key", "sealing.key"):
+            if not (self.folder / name).exists():
+                raise ConfigError(
+                    "this keyholder has no keys yet",
+                    where=str(self.folder / name),
+                    fix="run `quietgrid keyholder init`",
+                )
+        identity = Identity.load_or_create(self.folder / "identity.key")
+        kem = PrivateKem.load_or_create(self.folder / "sealing.key")
+        card = self.card
+        if (identity.public, kem.public) != (card.keyholder_pks[self.index], card.keyholder_kems[self.index]):
+            raise ConfigError(
+                f"the card names other keys for keyholder {self.index}", where=str(self.folder),
+                fix="check the index, or get the newest card",
+            )  # fmt: skip
+        return Keyholder(
+            Parts(
+                self.index, card, identity, kem, open_keyholder(self.folder / "keyholder.db", self.clock),
+                KeyFiles(self.folder / "keys"), self.clock, self.rules, self.peers,
+            )
+        )  # fmt: skip
+
+
+class _Quiet(logging.Filter):
+    """Keeps messages of unforeseen errors out of the server's log: they could quote a body."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1]:
+            record.msg, record.args = where_it_broke(record.exc_info[1]), ()
+            record.exc_info = None
+        return True
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready; ends on SIGTERM and SIGINT without waiting for anyone."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        last = threading.Timer(STOP_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 picks a free one.
+
+    Raises:
+        UnavailableError: the port is taken or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise UnavailableError(
+            "the port cannot be used", where=f"{host}:{port}", fix="stop who has it, or choose another (0 picks one)"
+        ) from error
+    return bound
+
+
+def serve(seat: Seat, host: str = "127.0.0.1", port: int = 0, announce: Callable[[str], None] = LOG.info) -> None:
+    """Run one keyholder until SIGTERM or SIGINT; gone within two seconds then.
+
+    Args:
+        seat: Which. host, port: where it listens (0 picks a port). announce: told the address once it answers.
+
+    Raises:
+        ConfigError, ConflictError: see `Seat.open`. UnavailableError: the port is taken.
+    """
+    bound = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{bound.getsockname()[1]}"
+    try:
+        keyholder = seat.open()
+    except QuietgridError:
+        bound.close()
+        raise
+    logging.getLogger("uvicorn.error").addFilter(_Quiet())
+    config = uvicorn.Config(
+        create_app(keyholder), log_config=None, access_log=False, lifespan="on", loop="asyncio", http="h11",
+        ws="none", server_header=False, limit_concurrency=128, timeout_keep_alive=75, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = _Server(config, lambda: announce(url))
+    try:
+        server.run(sockets=[bound])
+    finally:
+        keyholder.parts.store.close()
+        keyholder.parts.keys.close()
