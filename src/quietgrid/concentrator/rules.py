@@ -69,11 +69,17 @@ def refusals(head: NDArray[np.void], rows: NDArray[np.int64], meters: Meters, no
 
 
 def shapes(head: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames by shape (day, resolution, registers, version, first, count).
+    """Frames by shape.
 
-    Returns: int64 [g, 6], distinct shapes, lower versions first; int64 [n], the shape of each frame.
+    Returns: int64 [g, 6], distinct (day, resolution code, registers, version, first, count), lower versions first;
+        int64 [n], the shape of each frame.
     """
     names = ("version", "day", "resolution", "registers", "first", "count")
-    columns = np.stack([head[name].astype(np.int64) for name in names], axis=1)
-    distinct, which = np.unique(columns, axis=0, return_inverse=True)
-    return distinct[:, [1, 2, 3, 0, 4, 5]], which.reshape(-1).astype(np.int64)
+    columns = np.empty((len(head), len(names)), np.int64)
+    for number, name in enumerate(names):
+        columns[:, number] = head[name]
+    if (columns == columns[0]).all():  # what a whole feeder or day looks like; np.unique takes a hundred times longer
+        distinct, which = columns[:1], np.zeros(len(head), np.int64)
+    else:
+        distinct, which = np.unique(columns, axis=0, return_inverse=True)
+    return distinct[:, [1, 2, 3, 0, 4, 5]], which.reshape(-1)

@@ -9,7 +9,6 @@ Source: PROTOCOL A "Frame", "Commit order", row K11. Cost: about 10 µs a frame:
 from __future__ import annotations
 
 import hashlib
-import hmac
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from quietgrid.concentrator.presence import Presence
 from quietgrid.concentrator.rules import CONFLICT, MAC, REJECTED, UNKEYED, Limits, refusals
 from quietgrid.concentrator.sorting import Checked, Sorter
 from quietgrid.crypto.public.envelope import pack_signed
-from quietgrid.crypto.public.frame_mac import frame_mac
+from quietgrid.crypto.public.mac_keys import forget_keys, frame_macs
 from quietgrid.crypto.public.merkle import root
 from quietgrid.crypto.public.sealing import seal_info
 from quietgrid.crypto.public.signatures import Identity
@@ -132,6 +131,7 @@ class Concentrator:
             key_pids, keys = tx.registry.keys()
         by_pid = dict(zip(key_pids.tolist(), map(bytes, keys), strict=True))
         rows = np.argsort(meters.pids).astype(np.int64)
+        forget_keys()
         self._known = _Known(meters, meters.pids[rows], rows, [by_pid.get(pid) for pid in meters.pids.tolist()])
 
     def accept(self, batch: Sequence[bytes] | bytes) -> Accepted:
@@ -148,11 +148,12 @@ class Concentrator:
         reasons = [""] * len(frames)
         status = np.full(len(frames), REJECTED, np.uint8)
         groups = [self._check(places, frames, reasons, known, now) for places in _by_length(frames)]
+        digests = {place: hashlib.sha256(frames[place]).digest() for group in groups for place in group.places.tolist()}
         with self._lock:
             try:
                 parts = [part for group in groups for part in self._sorter.sort(group, len(known.meters), status)]
                 order = np.flatnonzero(status != REJECTED)
-                receipt = self._keep(parts, order, frames, now) if len(order) else None
+                receipt = self._keep(parts, order, digests, now) if len(order) else None
             except BaseException:
                 self._presence.forget()
                 raise
@@ -195,22 +196,26 @@ class Concentrator:
         for n in np.flatnonzero(codes).tolist():
             reasons[places[n]] = REASONS[codes[n]]
         raw, places = raw[codes == 0], places[codes == 0]
-        head = heads(raw) if len(raw) else np.zeros(0, HEAD)
+        if not len(raw):
+            return Checked(Frames(raw, np.zeros(0, HEAD)), places, places)
+        head = heads(raw)
         rows = known.rows_of(head["pid"])
         refused = refusals(head, rows, known.meters, now, self._limits)
-        for n, (place, row) in enumerate(zip(places.tolist(), rows.tolist(), strict=True)):
-            refused[n] = refused[n] or _mac_refusal(frames[place], known.keys[row])
-            reasons[place] = refused[n]
-        good = np.array([not reason for reason in refused], np.bool_)
+        keys = [None if reason else known.keys[row] for reason, row in zip(refused, rows.tolist(), strict=True)]
+        right = _right_macs(raw, [frames[place] for place in places.tolist()], keys)
+        good = np.zeros(len(raw), np.bool_)
+        for n, place in enumerate(places.tolist()):
+            reasons[place] = refused[n] or (UNKEYED if keys[n] is None else "" if right[n] else MAC)
+            good[n] = not reasons[place]
         return Checked(Frames(raw[good], head[good]), places[good], rows[good])
 
-    def _keep(self, parts: list[Part], order: Ints, frames: Sequence[bytes], now: float) -> Signed:
+    def _keep(self, parts: list[Part], order: Ints, digests: dict[int, bytes], now: float) -> Signed:
         """Write everything new in one commit; the receipt, which may be sent once this returns."""
-        leaves = [hashlib.sha256(frames[place]).digest() for place in order.tolist()]
+        leaves = [digests[place] for place in order.tolist()]
         top = root(leaves)
         receipt = self._identity.sign(Receipt(self._community, top, len(leaves), now))
         if parts:
-            in_receipt = np.zeros(len(frames), np.int64)
+            in_receipt = np.zeros(int(order[-1]) + 1, np.int64)
             in_receipt[order] = np.arange(len(order))
             placed = [replace(part, index=in_receipt[part.index]) for part in parts]
             with self._store.begin() as tx:
@@ -221,13 +226,16 @@ class Concentrator:
 
 def _by_length(frames: Sequence[bytes]) -> list[Ints]:
     """Places of frames, grouped by length."""
-    lengths = np.array([len(frame) for frame in frames], np.int64)
+    lengths = np.fromiter(map(len, frames), np.int64, len(frames))
     return [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
 
 
-def _mac_refusal(frame: bytes, k_mac: bytes | None) -> str:
-    if k_mac is None:
-        return UNKEYED
-    body = memoryview(frame)
-    fits = hmac.compare_digest(frame_mac(k_mac, body[:-MAC_BYTES]), frame[-MAC_BYTES:])
-    return "" if fits else MAC
+def _right_macs(raw: NDArray[np.uint8], frames: Sequence[bytes], keys: Sequence[bytes | None]) -> NDArray[np.bool_]:
+    """Whether each frame's MAC is that of its key (False where there is no key). Whole arrays are compared at once."""
+    keyed = [n for n, key in enumerate(keys) if key is not None]
+    macs = frame_macs([key for key in keys if key is not None], [memoryview(frames[n])[:-MAC_BYTES] for n in keyed])
+    right = np.zeros(len(raw), np.bool_)
+    right[keyed] = (np.frombuffer(b"".join(macs), np.uint8).reshape(-1, MAC_BYTES) == raw[keyed, -MAC_BYTES:]).all(
+        axis=1
+    )
+    return right

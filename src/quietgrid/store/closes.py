@@ -76,6 +76,11 @@ class Closes(Tables):
         )
         return [_as_close(row) for row in self._c.execute(query)]
 
+    def all_closes(self) -> list[CloseRow]:
+        """Every close and late close, in order of their first slot (for the auditor)."""
+        query = sa.select(self._close).order_by(self._close.c.first, self._close.c.leaf, self._close.c.hash)
+        return [_as_close(row) for row in self._c.execute(query)]
+
     def last_close(self, leaf: int) -> int:
         """End (absolute slot) of the newest close of a leaf, 0 if there is none."""
         t = self._close.c

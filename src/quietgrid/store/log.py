@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,3 +110,20 @@ def _canonical(detail: dict[str, Any]) -> str:
 def _chain(head: bytes, line: tuple[int, float, str, str, str, str]) -> bytes:
     text = json.dumps(line, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(b"qg1 log" + head + text.encode()).digest()
+
+
+def check_log(lines: Sequence[Mapping[str, Any]]) -> bytes:
+    """Recompute the chain of exported lines (`LogEntry` as mappings, from the first on); its head.
+
+    Raises:
+        VerificationError: a line was changed, removed or put in.
+    """
+    head = START
+    for number, line in enumerate(lines, start=1):
+        values = (line["seq"], line["at"], line["actor"], line["action"], line["subject"], _canonical(line["detail"]))
+        head = _chain(head, values)
+        if line["seq"] != number or head != bytes(line["hash"]):
+            raise VerificationError(
+                "the audit log was changed", where=f"log line {number}", fix="compare with an exported copy"
+            )
+    return head

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from quietgrid.errors import NotFoundError
-from quietgrid.model.interval import slots_per_day
+from quietgrid.model.interval import Clock, slots_per_day
 from quietgrid.model.readings import register_list
 from quietgrid.store.schema import BLOB, INT, NUMBER, PLATFORM, Tables, column, key, table
 
@@ -147,11 +147,16 @@ class StoredFrame:
 class Segments(Tables):
     """The sealed readings of the platform."""
 
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        super().__init__(connection, clock)
+        self._accepted_at: dict[int, float] = {}
+
     def add_batch(self, receipt: bytes, root: bytes, size: int, accepted_at: float) -> int:
         """Record one accepted batch with its signed receipt; its number."""
         values = {"receipt": receipt, "root": root, "size": size, "accepted_at": accepted_at}
-        result = self._c.execute(sa.insert(_batch).values(values).returning(_batch.c.id))
-        return int(result.scalar_one())
+        batch = int(self._c.execute(sa.insert(_batch).returning(_batch.c.id), values).scalar_one())
+        self._accepted_at[batch] = accepted_at
+        return batch
 
     def receipt(self, batch: int) -> tuple[bytes, float]:
         """The signed receipt of a batch and when it was accepted."""
@@ -160,8 +165,8 @@ class Segments(Tables):
         return bytes(row.receipt), float(row.accepted_at)
 
     def write(self, batch: int, parts: Sequence[Part]) -> None:
-        """Keep the parts of one batch. The caller has made sure that no cell and version is there already."""
-        accepted_at = self.receipt(batch)[1]
+        """Keep the parts of one batch of this transaction. The caller has made sure that no cell is there already."""
+        accepted_at = self._accepted_at[batch]
         rows = [record for n, part in enumerate(parts) for record in _records(batch, n, part, accepted_at)]
         if rows:
             self._c.execute(sa.insert(_segment), rows)

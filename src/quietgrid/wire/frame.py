@@ -244,18 +244,30 @@ def split_frames(buffer: bytes) -> list[bytes]:
     Raises:
         FrameError: a head is cut or says a length that cannot be, so the rest could not be found.
     """
+    size = _size_at(buffer, 0)
+    if size and len(buffer) % size == 0:
+        raw = np.frombuffer(buffer, np.uint8).reshape(-1, size)
+        if (raw[:, 3] == raw[0, 3]).all() and (raw[:, 26:28] == raw[0, 26:28]).all():
+            return [buffer[at : at + size] for at in range(0, len(buffer), size)]
     frames: list[bytes] = []
     at = 0
     while at < len(buffer):
-        size = HEAD_BYTES + MAC_BYTES
-        if at + size <= len(buffer):
-            count = buffer[at + 26] | buffer[at + 27] << 8
-            size += 8 * int(_REGISTER_COUNT[buffer[at + 3] & KNOWN_REGISTERS]) * count
-        if size == HEAD_BYTES + MAC_BYTES or size > MAX_FRAME or at + size > len(buffer):
+        size = _size_at(buffer, at)
+        if not size:
             raise FrameError("a frame is cut or its length cannot be", where=f"byte {at}", fix="send whole frames")
         frames.append(buffer[at : at + size])
         at += size
     return frames
+
+
+def _size_at(buffer: bytes, at: int) -> int:
+    """Bytes of the frame that starts at `at`, 0 if there is no whole frame."""
+    if at + HEAD_BYTES > len(buffer):
+        return 0
+    count = buffer[at + 26] | buffer[at + 27] << 8
+    body = 8 * int(_REGISTER_COUNT[buffer[at + 3] & KNOWN_REGISTERS]) * count
+    size = HEAD_BYTES + body + MAC_BYTES
+    return size if body and size <= MAX_FRAME and at + size <= len(buffer) else 0
 
 
 def _raise_first(codes: NDArray[np.int64]) -> None:
