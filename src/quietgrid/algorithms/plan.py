@@ -255,11 +255,15 @@ def bills_plan(
         counts[~able, column] = 0
         missing[able, column] = per_vector[column] - counts[able, column]
     for part in late:
-        fresh = part.cells[part.signs > 0]
-        np.add.at(counts[:, part.column], home_of_row[fresh[:, 0]], 1)
-        slots = fresh[:, 1] * slots_per_day(window.resolution) + fresh[:, 2]
-        inside = (slots >= window.first) & (slots < window.end)
-        np.add.at(missing[:, part.column], home_of_row[fresh[inside, 0]], -1)
+        slots = part.cells[:, 1] * slots_per_day(window.resolution) + part.cells[:, 2] - window.first
+        inside = (slots >= 0) & (slots < len(window))
+        came = np.zeros_like(cells)
+        came[home_of_row[part.cells[inside, 0]], slots[inside]] = True
+        came &= ~cells  # a corrected cell was counted in time: neither count changes
+        counts[:, part.column] += came.sum(axis=1, dtype=np.int32)
+        missing[:, part.column] -= came.sum(axis=1, dtype=np.int32)
+        earlier = home_of_row[part.cells[~inside, 0]]
+        np.add.at(counts[:, part.column], earlier, part.signs[~inside].astype(np.int32))
     np.maximum(missing, 0, out=missing)
     able_rows = {register: capable(members, rows, register) for register in set(registers)}
     return BillsPlan(

@@ -1,0 +1,247 @@
+"""Verifying an audit bundle offline: every signature, every vote, every answer recomputed from the sealed readings.
+
+An answer is right if the blind sum of the ciphertexts a close counts, minus the three components that two or three
+keyholders signed, is what the platform wrote down; and if the gate would let it open. Nothing here holds a key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
+from quietgrid.algorithms.weights import resolve_book
+from quietgrid.crypto.public.envelope import Signed, decode
+from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.errors import QuietgridError, VerificationError
+from quietgrid.mdms import open_sums
+from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.interval import slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Book, Kind, Quantity
+from quietgrid.pes import blind_bills, blind_totals
+from quietgrid.runtime.audit import Answered, Bundle, Report, SealedDay, card_of, read_bundle
+from quietgrid.store.log import check_log
+from quietgrid.wire.columns import book_of, member_list, unpack_bits
+from quietgrid.wire.messages import (
+    BookMessage,
+    Close,
+    Endorsement,
+    LateClose,
+    Members,
+    Prices,
+    QuestionMessage,
+    Sums,
+    Vote,
+)
+
+VOTES_NEEDED = 2
+
+
+def verify_bundle(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
+    """Check a bundle from end to end.
+
+    Raises:
+        SourceError: the file is no bundle. What does not hold inside it is in the report.
+    """
+    head, days, log = read_bundle(path)
+    replay = Replay(head, days)
+    replay.check_lists()
+    replay.check_closes()
+    for done, answered in enumerate(head.answers):
+        progress(done, len(head.answers))
+        replay.check_answer(answered)
+    progress(len(head.answers), len(head.answers))
+    replay.try_to("log lines", check_log, log, count=len(log))
+    return replay.report
+
+
+class Replay:
+    """One bundle being checked."""
+
+    def __init__(self, head: Bundle, days: Callable[[int, int], SealedDay]) -> None:
+        self.report = Report(checked=Counter())
+        self._head, self._days = head, days
+        self._card = card_of(head)
+        self._rules = GateRules()
+        self._pids = {pid: row for row, pid in enumerate(np.frombuffer(head.pids, "<u8").tolist())}
+        self._members: dict[tuple[int, int], MemberList] = {}
+        self._closes: dict[bytes, tuple[Closed, tuple[int, int]]] = {}
+        self._lates: dict[bytes, LateClose] = {}
+        self._cells: dict[tuple[int, int], tuple[NDArray[np.uint64], NDArray[np.int16]]] = {}
+
+    def try_to(self, what: str, check: Callable[..., object], *given: object, count: int = 1) -> bool:
+        """Run one check; what fails goes into the report."""
+        try:
+            check(*given)
+        except QuietgridError as error:
+            self.report.problems.append(f"{what}: {error}")
+            return False
+        self.report.checked[what] = self.report.checked.get(what, 0) + count
+        return True
+
+    def check_lists(self) -> None:
+        """Member lists are the registrar's and endorsed by two keyholders."""
+        endorsed: Counter[bytes] = Counter()
+        for signed in self._head.endorsements:
+            if self.try_to("endorsements", self._by_keyholder, signed, Endorsement):
+                endorsed[decode(Endorsement, signed.body).members] += 1
+        for signed in self._head.members:
+            self.try_to("member lists", self._take_list, signed, endorsed[signed.hash()])
+        for signed in self._head.books:
+            self.try_to("books", open_signed, signed, BookMessage, self._card.platform_pk)
+        for signed in self._head.prices:
+            self.try_to("prices", open_signed, signed, Prices, self._card.platform_pk)
+
+    def _by_keyholder(self, signed: Signed, kind: type[Endorsement] | type[Vote]) -> None:
+        """Signed by the keyholder it names."""
+        index = decode(kind, signed.body).keyholder
+        if not 0 <= index < 3:
+            raise VerificationError("no such keyholder", where=signed.name, fix="dispute it")
+        open_signed(signed, kind, self._card.keyholder_pks[index])
+
+    def _take_list(self, signed: Signed, endorsements: int) -> None:
+        message = open_signed(signed, Members, self._card.registrar_pk)
+        if endorsements < VOTES_NEEDED:
+            raise VerificationError(
+                "fewer than two keyholders endorsed", where=f"epoch {message.epoch}", fix="ask them"
+            )
+        self._members[message.epoch, message.revision] = member_list(message)
+
+    def check_closes(self) -> None:
+        """Every close is the platform's, voted by two keyholders, and no slot is in two."""
+        votes: Counter[bytes] = Counter()
+        for signed in self._head.votes:
+            if self.try_to("votes", self._by_keyholder, signed, Vote):
+                votes[decode(Vote, signed.body).subject] += 1
+        seen: set[tuple[int, int, int]] = set()
+        for signed in self._head.closes:
+            self.try_to("closes", self._take_close, signed, votes[signed.hash()], seen)
+
+    def _take_close(self, signed: Signed, votes: int, seen: set[tuple[int, int, int]]) -> None:
+        if votes < VOTES_NEEDED:
+            raise VerificationError("fewer than two keyholders voted", where=signed.hash().hex()[:12], fix="ask them")
+        if signed.name == LateClose.NAME:
+            self._lates[signed.hash()] = open_signed(signed, LateClose, self._card.platform_pk)
+            return
+        close = open_signed(signed, Close, self._card.platform_pk)
+        slots = {(close.leaf, close.day, slot) for slot in range(close.a, close.b)}
+        if slots & seen:
+            raise VerificationError("two closes hold one slot", where=f"day {close.day}", fix="proof of fault")
+        seen |= slots
+        rows = len(self._members[close.epoch, close.revision].rows(close.leaf))
+        present = unpack_bits(close.bitmap, rows, close.b - close.a)
+        version = np.zeros(present.shape, np.int16)
+        for row, slot, number in close.versions:
+            version[row, slot - close.a] = number
+        digest = signed.hash()
+        closed = Closed(close.leaf, close.day, close.a, close.b, present, version, digest)
+        self._closes[digest] = (closed, (close.epoch, close.revision))
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def check_answer(self, answered: Answered) -> None:
+        """One answer recomputed."""
+        kind = decode(QuestionMessage, answered.question.body).kind
+        self.try_to(f"answers ({kind})", self._answer, answered)
+
+    def _answer(self, answered: Answered) -> None:
+        question = open_signed(answered.question, QuestionMessage, self._card.platform_pk)
+        digest = answered.question.hash()
+        sums = {}
+        for signed in answered.sums:
+            index = self._card.keyholder_pks.index(signed.signer) if signed.signer in self._card.keyholder_pks else -1
+            message = open_signed(signed, Sums, self._card.keyholder_pks[index])
+            if message.question != digest or message.keyholder != index:
+                raise VerificationError(
+                    "component sums are for another question", where=question.node, fix="dispute it"
+                )
+            sums[index] = message
+        members = self._newest(question.epoch)
+        per_day = slots_per_day(members.window.resolution)
+        if question.kind == Kind.TOTALS:
+            plan = self._totals_plan(question, members)
+            blind = blind_totals(self._fetch(members), plan, per_day)
+            allowed = plan.allowed
+        else:
+            bills = self._bills_plan(question, members)
+            blind = blind_bills(self._fetch(members), bills, per_day).reshape(-1)
+            allowed = bills.allowed.reshape(-1)
+        opened = open_sums(blind, sums)
+        if not np.array_equal(opened.allowed, allowed):
+            raise VerificationError("the gate would decide otherwise", where=question.node, fix="dispute it")
+        if opened.values.astype("<i8").tobytes() != answered.answer:
+            raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
+
+    def _newest(self, epoch: int) -> MemberList:
+        return self._members[max(key for key in self._members if key[0] == epoch)]
+
+    def _totals_plan(self, question: QuestionMessage, members: MemberList) -> TotalsPlan:
+        closes = [self._closes[digest][0] for digest in question.closes]
+        return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
+
+    def _bills_plan(self, question: QuestionMessage, members: MemberList) -> BillsPlan:
+        leaf = members.leaf_names.index(question.node)
+        book = self._book(leaf, question)
+        prices = self._prices(book)
+        closes = [self._closes[d][0] for d in question.closes if d in self._closes]
+        by_slot = {(c.day, s): c for c, _ in self._closes.values() if c.leaf == leaf for s in range(c.a, c.b)}
+        names = [v.name for v in book.vectors]
+        sets = [
+            late_set(
+                members, leaf, names.index(self._lates[d].vector), self._lates[d].cells,
+                lambda day, slot: by_slot.get((day, slot)), self._rules,
+            )
+            for d in question.closes
+            if d in self._lates
+        ]  # fmt: skip
+        vectors = ([v.register for v in book.vectors], resolve_book(book, prices))
+        return bills_plan(members, leaf, book.window, closes, vectors, sets)
+
+    def _book(self, leaf: int, question: QuestionMessage) -> Book:
+        for signed in self._head.books:
+            message = decode(BookMessage, signed.body)
+            if (message.leaf, message.first, message.end) == (leaf, question.first, question.end):
+                return book_of(message)
+        raise VerificationError("no book was registered for these bills", where=question.node, fix="dispute them")
+
+    def _prices(self, book: Book) -> dict[str, NDArray[np.int64]]:
+        series: dict[str, dict[int, int]] = {}
+        for signed in self._head.prices:
+            message = decode(Prices, signed.body)
+            series.setdefault(message.feed, {}).update(enumerate(message.price_micro_per_kwh, start=message.first))
+        feeds = {v.feed for v in book.vectors if v.feed}
+        slots = range(book.window.first, book.window.end)
+        return {feed: np.array([series[feed][slot] for slot in slots], np.int64) for feed in feeds}
+
+    def _fetch(
+        self, members: MemberList
+    ) -> Callable[[int, int, NDArray[np.int64], NDArray[np.int16] | None], NDArray[np.uint64]]:
+        store_rows = np.array([self._pids[pid] for pid in members.pids.tolist()], np.int64)
+
+        def fetch(
+            day: int, register: int, rows: NDArray[np.int64], version: NDArray[np.int16] | None
+        ) -> NDArray[np.uint64]:
+            words, versions = self._day(day, register)
+            wanted = store_rows[rows]
+            asked = np.zeros_like(versions[wanted]) if version is None else version
+            # A cell whose newest version is another is not in the bundle in the version asked for: it stays 0 and the
+            # answer that needs it is reported.
+            return np.where(versions[wanted] == asked, words[wanted], np.uint64(0))
+
+        return fetch
+
+    def _day(self, day: int, register: int) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
+        key = (day, register)
+        if key not in self._cells:
+            if len(self._cells) > 96:
+                self._cells.clear()
+            body = self._days(day, register)
+            shape = (len(self._pids), slots_per_day(self._card.resolution))
+            words = np.frombuffer(body.ciphertext, "<u8").reshape(shape)
+            self._cells[key] = (words, np.frombuffer(body.version, "<i2").reshape(shape))
+        return self._cells[key]
