@@ -43,7 +43,7 @@ class Reach:
         clock: monotonic seconds.
 
     Raises (every call):
-        UnavailableError: no connection, no answer in time or none that can be read (5xx, not msgpack), too many requests.
+        UnavailableError: no connection, no answer in time or none that can be read, 5xx, too many requests.
         QuietgridError: the error that was answered.
     """
 

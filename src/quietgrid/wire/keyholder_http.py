@@ -1,7 +1,8 @@
 """What goes over HTTP between a keyholder and those who ask it: paths, body types, limits.
 
 Every body is msgpack; what is in it is signed by who made it, so HTTP adds nothing but the way. An item of a batch
-answer is a pair (signed result, refusal), of which exactly one is there. Errors are `application/problem+json`.
+answer is a pair (signed result, refusal), of which exactly one is there. Errors are `application/problem+json`; a
+household gets them as a msgpack `Refusal`, as it does from the platform.
 
     platform    POST /v1/enrol /v1/votes-on /v1/questions     list of Signed -> list of pairs
                 POST /v1/members                              Signed -> Signed
@@ -16,9 +17,10 @@ answer is a pair (signed result, refusal), of which exactly one is there. Errors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from quietgrid.errors import VerificationError
+from quietgrid.errors import GateRefusal, QuietgridError, VerificationError
 from quietgrid.wire.links import Outcome
 from quietgrid.wire.messages import Refusal, Signed
 
@@ -68,11 +70,14 @@ def outcomes(items: Sequence[Pair]) -> list[Outcome]:
     return out
 
 
-def problem(status: int, title: str, what: str, *, where: str = "", fix: str = "") -> dict[str, str | int]:
-    """An RFC 9457 problem; `where` and `fix` are ours.
+def problem(error: QuietgridError) -> dict[str, str | int]:
+    """An error as an RFC 9457 problem; `where`, `fix` and `rule` are ours.
 
-    >>> problem(503, "Not available right now", "catching up")["status"]
-    503
+    >>> problem(VerificationError("no", fix="sign it"))["type"]
+    'urn:quietgrid:problem:verification-error'
     """
-    out: dict[str, str | int] = {"type": "about:blank", "title": title, "status": status, "detail": what}
-    return out | {name: text for name, text in (("where", where), ("fix", fix)) if text}
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    rule = error.rule if isinstance(error, GateRefusal) else ""
+    said = {"detail": error.what, "where": error.where, "fix": error.fix, "rule": rule}
+    head: dict[str, str | int] = {"type": f"urn:quietgrid:problem:{kind}", "title": error.title}
+    return head | {"status": error.http_status} | {name: text for name, text in said.items() if text}

@@ -21,11 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from quietgrid import __version__
-from quietgrid.errors import ForbiddenError, GateRefusal, InputError, NotFoundError, QuietgridError, VerificationError
+from quietgrid.errors import ForbiddenError, InputError, NotFoundError, QuietgridError, VerificationError
 from quietgrid.keyholder.server.lanes import Lane
 from quietgrid.keyholder.service import Keyholder
 from quietgrid.model.interval import Clock
 from quietgrid.wire import keyholder_http as http
+from quietgrid.wire.links import refusal_of
 from quietgrid.wire.messages import Consent, Omission, Refusal, Signed
 from quietgrid.wire.own import Erase, Withdrawal
 from quietgrid.wire.request_auth import Nonces, verify_authorization
@@ -156,24 +157,23 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-async def on_refusal(_request: Request, error: QuietgridError) -> Response:
-    """An error of the tree as a problem with its status."""
-    body = http.problem(error.http_status, error.title, error.what, where=error.where, fix=error.fix)
-    if isinstance(error, GateRefusal):
-        body["rule"] = error.rule
-    return JSONResponse(body, error.http_status, media_type=http.PROBLEM)
+async def on_refusal(request: Request, error: QuietgridError) -> Response:
+    """An error of the tree as a problem with its status; for a household as a msgpack `Refusal`."""
+    if request.url.path in (http.LEDGER, http.HOUSEHOLD_REGISTER):
+        return Response(msgspec.msgpack.encode(refusal_of(error)), error.http_status, media_type=http.MSGPACK)
+    return JSONResponse(http.problem(error), error.http_status, media_type=http.PROBLEM)
 
 
 async def on_http(_request: Request, error: HTTPException) -> Response:
     """A request that is wrong before anyone looked at what it says."""
-    body = http.problem(error.status_code, "The request cannot be handled", error.detail)
-    return JSONResponse(body, error.status_code, headers=error.headers, media_type=http.PROBLEM)
+    body = {"type": "about:blank", "title": "The request cannot be handled", "status": error.status_code}
+    return JSONResponse(body | {"detail": error.detail}, error.status_code, error.headers, http.PROBLEM)
 
 
 async def on_crash(_request: Request, error: Exception) -> Response:
     """Anything unforeseen: where it happened goes to the log, what it said does not (it could quote a body)."""
     LOG.error("%s", where_it_broke(error))
-    body = http.problem(500, QuietgridError.title, "an error inside the keyholder", fix="see its log")
+    body = http.problem(QuietgridError("an error inside the keyholder", fix="see its log"))
     return JSONResponse(body, 500, media_type=http.PROBLEM)
 
 
