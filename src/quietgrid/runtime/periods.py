@@ -15,23 +15,33 @@ from datetime import date
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from quietgrid.algorithms.weights import resolve
-from quietgrid.billing import Bill, Line, Usage, book_for_leaf, feed_prices, postings, price, true_up, usage_of
+from quietgrid.billing import (
+    Bill,
+    Line,
+    Usage,
+    book_for_leaf,
+    feed_prices,
+    postings,
+    price,
+    split_late,
+    true_up,
+    usage_of,
+)
 from quietgrid.billing.bill import BilledFact
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
-from quietgrid.errors import InputError, NotFoundError
+from quietgrid.errors import InputError, NotFoundError, UnavailableError
 from quietgrid.mdms import bills_question
 from quietgrid.mdms.estimate import estimate, leaf_of_facts, remaining
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
-from quietgrid.model.question import Book
+from quietgrid.model.question import Book, Kind
 from quietgrid.model.tariff import Tariff
 from quietgrid.model.tariff_text import from_dict, to_dict
 from quietgrid.runtime.answering import Outcomes
+from quietgrid.runtime.late import LatePool
 from quietgrid.runtime.platform import Platform
-from quietgrid.store import BillRow, CloseRow, LateCells
+from quietgrid.store import BillRow
 from quietgrid.wire.columns import book_message, book_of
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import BookMessage, LateClose
@@ -61,6 +71,7 @@ class Periods:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._parts = platform.parts
+        self._late = LatePool(platform.parts, platform.answering)
 
     # -- before ----------------------------------------------------------------------------------------------------
 
@@ -135,18 +146,17 @@ class Periods:
             UnavailableError: the period is not fully closed yet.
         """
         members = self._platform.members(window.first)
+        self._check_closed(members, window)
         run = BillingRun(window)
         self._platform.gather_late(members, members.window.first, window.end)
-        questions: list[Signed] = []
-        for leaf in range(len(members.leaf_names)):
-            late = self._late_closes(members, leaf, window)
-            run.late_cells += sum(len(decode(LateClose, s.body).cells) for s in late)
-            with self._parts.store.read() as tx:
-                closes = [row.hash for row in tx.answers.closes(leaf, window.first, window.end)]
-            message = bills_question(members, leaf, window, closes, [s.hash() for s in late])
-            questions += self._platform.answering.register([message])
+        leaves = range(len(members.leaf_names))
+        questions = [self._batch(members, leaf, window) for leaf in leaves]
+        late = [signed for leaf in leaves for signed in self._late.signed(leaf, window)]
+        if late:
+            self._platform.keyholders.vote(late)
+        run.late_cells = sum(len(decode(LateClose, signed.body).cells) for signed in late)
         run.outcomes = self._platform.answering.ask(questions, members)
-        for leaf in range(len(members.leaf_names)):
+        for leaf in leaves:
             bills = self._bills(members, leaf, window)
             self._keep(bills)
             run.bills += len(bills)
@@ -158,48 +168,29 @@ class Periods:
             )  # fmt: skip
         return run
 
-    def _late_closes(self, members: MemberList, leaf: int, window: Window) -> list[Signed]:
-        """Signed late closes for the bands whose pool has at least k homes; those made before are kept."""
-        parts = self._parts
-        with parts.store.read() as tx:
-            made = [unpack_signed(r.signed) for r in tx.answers.closes(leaf, window.first, window.end, kind="late")]
-        if made:
-            return [s for s in made if decode(LateClose, s.body).first == window.first]
-        rows = members.rows(leaf)
-        row_of = {int(pid): at for at, pid in enumerate(members.pids[rows])}
-        per_day = slots_per_day(window.resolution)
-        out = []
-        for vector in self.book(leaf, window).vectors:
-            if vector.rule == "prices":
-                continue
-            with parts.store.read() as tx:
-                pool = tx.totals.late(leaf, members.window.first, window.end, vector.name)
-            pool = _newest(pool, members, vector.register)
-            if not len(pool):
-                continue
-            span = Window(int(pool.slots.min()), int(pool.slots.max()) + 1, window.resolution)
-            pool = _choose(pool, resolve(vector, span)[pool.slots - span.first] > 0)
-            if len(np.unique(pool.homes)) < parts.rules.k:
-                continue
-            days, slots = np.divmod(pool.slots, per_day)
-            cells = [
-                (row_of[int(pid)], int(day), int(slot), int(version))
-                for pid, day, slot, version in zip(pool.pids, days, slots, pool.versions, strict=True)
-            ]
-            signed = parts.identity.sign(
-                LateClose(
-                    parts.card.community, members.epoch, members.revision, leaf, window.first, window.end, vector.name,
-                    cells, parts.clock.now(),
-                )
+    def _check_closed(self, members: MemberList, window: Window) -> None:
+        """Nothing is bound to a period, no late close and no batch, before all of it is closed."""
+        with self._parts.store.read() as tx:
+            reached = min(tx.answers.last_close(leaf) for leaf in range(len(members.leaf_names)))
+        if reached < window.end:
+            raise UnavailableError(
+                f"{window.end - reached} intervals of the period are not closed yet", where=f"period {window.first}",
+                fix="run billing when it is over and the late readings are in",
             )  # fmt: skip
-            row = CloseRow(signed.hash(), "late", members.epoch, leaf, window.first, window.end, pack_signed(signed))
-            with parts.store.begin() as tx:
-                tx.answers.put_close(row)
-                tx.totals.enter_late(leaf, vector.name, pool, signed.hash())
-            out.append(signed)
-        if out:
-            self._platform.keyholders.vote(out)
-        return out
+
+    def _batch(self, members: MemberList, leaf: int, window: Window) -> Signed:
+        """The one batch of a leaf and period; what was signed before stays, whatever came late since."""
+        node = members.leaf_names[leaf]
+        with self._parts.store.read() as tx:
+            made = [q for q in tx.answers.questions(Kind.BILLS, 1 << 20) if (q.node, q.first) == (node, window.first)]
+            closes = [row.hash for row in tx.answers.closes(leaf, window.first, window.end)]
+        if made:
+            return unpack_signed(made[0].signed)
+        plain = bills_question(members, leaf, window, closes)
+        billed = [w for w in self.windows() if w.end <= window.end]
+        late = self._late.enter(members, plain, billed)
+        message = bills_question(members, leaf, window, closes, [s.hash() for s in late])
+        return self._platform.answering.register([message])[0]
 
     # -- bills -----------------------------------------------------------------------------------------------------
 
@@ -220,7 +211,7 @@ class Periods:
             usage.measured, usage.intervals, usage.missing, registers, leaf_of_facts(usage.measured, usage.intervals),
             banded=bands,
         )  # fmt: skip
-        usage = usage.with_estimate(guess.energy_wh)
+        usage = split_late(usage.with_estimate(guess.energy_wh), self._late.counts(members, book, usage.homes))
         carried = self._true_ups(members, leaf, window)
         by_tariff: dict[Tariff, list[int]] = {}
         for home, tariff in self.tariff_of(members, window).items():
@@ -235,43 +226,40 @@ class Periods:
 
     def _true_ups(self, members: MemberList, leaf: int, window: Window) -> dict[int, Sequence[Line]]:
         """Lines that give back earlier estimates for cells that enter this period's sums."""
-        with self._parts.store.read() as tx:
-            rows = tx.answers.closes(leaf, window.first, window.end, kind="late")
-        lates = [decode(LateClose, unpack_signed(row.signed).body) for row in rows]
-        per_day = slots_per_day(window.resolution)
-        homes = members.homes[members.rows(leaf)]
-        arrived: dict[Window, Counter[tuple[int, str]]] = {}
-        for late in lates:
-            for row, day, slot, _ in late.cells:
-                at = day * per_day + slot
-                for earlier in self.windows():
-                    if late.first == window.first and at in earlier and earlier.end <= window.first:
-                        arrived.setdefault(earlier, Counter())[int(homes[row]), late.vector] += 1
         lines: dict[int, list[Line]] = {}
-        for earlier, counts in arrived.items():
-            book = self.book(leaf, earlier)
-            for home in sorted({home for home, _ in counts}):
-                before = self.bill(home, earlier)
-                after = self._without_estimate(before, book, counts, members)
-                lines.setdefault(home, []).extend(true_up(before, after))
+        past = [earlier for earlier in self.windows() if earlier.end <= window.first]
+        for earlier in past:
+            now = self._arrived(members, leaf, earlier, window)
+            if not now:
+                continue
+            before = sum((self._arrived(members, leaf, earlier, run) for run in past if run != earlier), Counter())
+            book, tariffs = self.book(leaf, earlier), self.tariff_of(members, earlier)
+            for home in sorted({home for home, _ in now}):
+                bill, tariff = self.bill(home, earlier), tariffs[home]
+                was, is_now = (self._with_arrived(bill, book, tariff, counts) for counts in (before, before + now))
+                lines.setdefault(home, []).extend(true_up(was, is_now))
         return {home: tuple(some) for home, some in lines.items() if some}
 
-    def _without_estimate(
-        self, before: Bill, book: Book, counts: Counter[tuple[int, str]], members: MemberList
-    ) -> Bill:
-        """The earlier bill without the estimates for the cells that came since."""
+    def _arrived(self, members: MemberList, leaf: int, period: Window, run: Window) -> Counter[tuple[int, str]]:
+        """How many estimated cells of a period entered the batch of another one, by home and vector."""
+        homes = members.homes[members.rows(leaf)]
+        found: Counter[tuple[int, str]] = Counter()
+        for late in self._late.entered(leaf, run):
+            found.update((int(homes[row]), late.vector) for row, _ in self._late.missed(late, period))
+        return found
+
+    def _with_arrived(self, bill: Bill, book: Book, tariff: Tariff, counts: Counter[tuple[int, str]]) -> Bill:
+        """An earlier bill without the estimates for the cells that came since."""
         facts = []
-        for fact in before.facts:
-            came = min(counts[before.home, fact.vector], fact.missing)
+        for fact in bill.facts:
+            came = min(counts[bill.home, fact.vector], fact.missing)
             left = remaining(fact.estimate, fact.missing, came) if fact.missing else fact.estimate
             facts.append(replace(fact, missing=fact.missing - came, estimate=left))
-        tariff = self.tariff_of(members, book.window)[before.home]
         prices = None
         if tariff.feed:
             with self._parts.store.read() as tx:
                 prices = feed_prices(book, tariff.feed, tx.registry.prices(tariff.feed, book.window)[0])
-        table = price(tariff, book, _usage(book, before.home, facts), prices, days=before.days)
-        return table.bill(0)
+        return price(tariff, book, _usage(book, bill.home, facts), prices, days=bill.days).bill(0)
 
     def _keep(self, bills: Sequence[Bill]) -> None:
         rows = [
@@ -330,19 +318,3 @@ def _usage(book: Book, home: int, facts: Sequence[BilledFact]) -> Usage:
         [(f.measured, f.intervals, f.late, f.late_intervals, f.missing, f.estimate) for f in facts], np.int64
     ).T[:, None, :]
     return Usage(book, np.array([home], np.uint64), *table)
-
-
-def _choose(cells: LateCells, which: NDArray[np.bool_]) -> LateCells:
-    return LateCells(cells.homes[which], cells.pids[which], cells.slots[which], cells.versions[which])
-
-
-def _newest(cells: LateCells, members: MemberList, register: int) -> LateCells:
-    """The newest version of each cell, of meters certified for the register."""
-    able = {int(p) for p, bits in zip(members.pids, members.registers, strict=True) if int(bits) >> register & 1}
-    newest: dict[tuple[int, int], int] = {}
-    for at, (pid, slot) in enumerate(zip(cells.pids.tolist(), cells.slots.tolist(), strict=True)):
-        if pid in able:
-            newest[pid, slot] = at  # ordered by version
-    which = np.zeros(len(cells), np.bool_)
-    which[list(newest.values())] = True
-    return _choose(cells, which)
