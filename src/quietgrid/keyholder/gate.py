@@ -6,7 +6,7 @@ that it lets open.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.herd import check_events
-from quietgrid.algorithms.plan import Bits, Ints, LateSet, bills_plan, late_set, partition, totals_plan
+from quietgrid.algorithms.plan import Bits, Ints, LateSet, bills_plan, capable, late_set, partition, totals_plan
 from quietgrid.algorithms.weights import price_weights, resolve
 from quietgrid.algorithms.wide import check_book
 from quietgrid.errors import GateRefusal, NotFoundError
 from quietgrid.keyholder.exposure import audit_leaf
 from quietgrid.keyholder.known import Known
 from quietgrid.keyholder.sums import DayKeys, Masks, bills_component, totals_component
-from quietgrid.model.closed import GateRules
+from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
@@ -63,6 +63,7 @@ def evaluate(question: QuestionMessage, known: Known, rules: GateRules) -> Evalu
         kind = Kind(question.kind)
     except ValueError as error:
         raise GateRefusal("kind", "no such kind of question", where=question.kind, fix="ask totals or bills") from error
+    _check_plain(question, kind)
     if question.node.startswith("home:") and kind is Kind.TOTALS:
         raise GateRefusal(
             "floor", f"this asks for one home; a total needs at least {rules.k} homes", where=question.node,
@@ -75,9 +76,34 @@ def evaluate(question: QuestionMessage, known: Known, rules: GateRules) -> Evalu
     return _event(question, known, rules)
 
 
+def _check_plain(question: QuestionMessage, kind: Kind) -> None:
+    """A question leaves nothing to choose: fields that its kind does not use are empty.
+
+    Else one batch could be asked twice under two names (PROTOCOL C, G10, G14).
+    """
+    used = {Kind.TOTALS: (True, False), Kind.BILLS: (False, False), Kind.EVENT: (False, True)}[kind]
+    if (bool(question.quantity), bool(question.vector)) != used:
+        raise GateRefusal(
+            "batch", "a field is set that this kind of question does not have", where=question.node,
+            fix="leave quantity and vector empty where they say nothing",
+        )  # fmt: skip
+
+
+def _closes(question: QuestionMessage, members: MemberList, digests: Sequence[bytes], known: Known) -> list[Closed]:
+    """The named closes; all of the question's own epoch, since their bits count rows of that epoch's list."""
+    closes = [known.closed(digest) for digest in digests]
+    per_day = slots_per_day(members.window.resolution)
+    window = members.window
+    if any(c.day * per_day + c.a < window.first or c.day * per_day + c.b > window.end for c in closes):
+        raise GateRefusal(
+            "partition", "a close is of another epoch", where=question.node, fix="ask with the epoch of the closes"
+        )
+    return closes
+
+
 def _totals(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluated:
     members = known.newest(question.epoch)
-    closes = [known.closed(digest) for digest in question.closes]
+    closes = _closes(question, members, question.closes, known)
     if not closes:
         raise GateRefusal("partition", "no closes are named", where=question.node, fix="name one per leaf")
     plan = totals_plan(members, question.node, _quantity(question), closes, rules)
@@ -127,7 +153,7 @@ def book_weights(book: Book, known: Known, rules: GateRules) -> Ints:
             raise GateRefusal(
                 "weights", "prices of the period are not all published", where=vector.feed, fix="publish them first"
             ) from error
-        weights[row] = price_weights(series).weights
+        weights[row] = price_weights(series).weights if rules.on("wide") else series
     if rules.on("wide"):
         check_book(book, weights)
     return weights
@@ -157,7 +183,7 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     weights = book_weights(book, known, rules)
     registers = [v.register for v in book.vectors]
     late = [(known.late.get(digest), digest) for digest in question.closes]
-    closes = [known.closed(digest) for found, digest in late if found is None]
+    closes = _closes(question, members, [digest for found, digest in late if found is None], known)
     sets = [late_of(found, book, known, members, rules) for found, _ in late if found is not None]
     plan = bills_plan(members, leaf, book.window, closes, (registers, weights), sets)
     if rules.on("leverage"):
@@ -186,11 +212,20 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
     column = names.index(late.vector)
     per_day = slots_per_day(book.window.resolution)
     slots = np.array([day * per_day + slot for _, day, slot, _ in late.cells], np.int64)
-    if len(slots) == 0 or int(slots.max()) >= book.window.end:
-        raise GateRefusal("late", "no late cells, or cells of a later period", where=where, fix="list due cells only")
+    if len(slots) == 0 or int(slots.min()) < members.window.first or int(slots.max()) >= book.window.end:
+        raise GateRefusal(
+            "late", "no late cells, or cells of another epoch or a later period", where=where, fix="list due cells only"
+        )
     span = Window(int(slots.min()), int(slots.max()) + 1, book.window.resolution)
     if not resolve(book.vectors[column], span)[slots - span.first].all():
         raise GateRefusal("late", "a late cell is not in the band", where=where, fix="sort cells by band")
+    rows, listed = members.rows(late.leaf), np.array([row for row, _, _, _ in late.cells], np.int64)
+    if int(listed.min()) < 0 or int(listed.max()) >= len(rows):
+        raise GateRefusal("late", "a late cell lies in no close", where=where, fix="close first")
+    if not capable(members, rows[listed], book.vectors[column].register).all():
+        raise GateRefusal(
+            "late", "a meter has no such register: it would only fill up the floor", where=where, fix="leave it out"
+        )
     by_slot = {(c.day, s): c for c in known.closes.within(late.leaf, span.first, span.end) for s in range(c.a, c.b)}
     return late_set(members, late.leaf, column, late.cells, lambda day, slot: by_slot.get((day, slot)), rules)
 
@@ -206,7 +241,7 @@ def _event(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     if event is None or event.epoch != question.epoch:
         raise NotFoundError("no such event is registered for this leaf", where=question.vector, fix="register it first")
     window = Window(question.first, question.end, members.window.resolution)
-    closes = [known.closed(digest) for digest in question.closes]
+    closes = _closes(question, members, question.closes, known)
     weights = event_weights(event, window)
     if np.count_nonzero(weights) < len([w for _, w in event.slots if w]):
         raise GateRefusal("event", "a slot lies outside the window", where=event.event, fix="widen the window")

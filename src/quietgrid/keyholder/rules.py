@@ -19,7 +19,6 @@ from quietgrid.wire.messages import Close
 
 MIN_PERIOD_DAYS = 28
 MIN_JOINERS = 5
-MAX_SLOTS = 1 << 14
 
 
 def check_members(new: MemberList, older: Sequence[MemberList], rules: GateRules) -> None:
@@ -61,7 +60,16 @@ def _check_revision(new: MemberList, last: MemberList) -> None:
             "members", "a revision may only append rows", where=f"epoch {new.epoch}", fix="keep the rows there were"
         )
     leaf_of = dict(zip(last.homes.tolist(), last.leaves.tolist(), strict=True))
-    for home, leaf in zip(new.homes[n:].tolist(), new.leaves[n:].tolist(), strict=True):
+    able: dict[int, int] = {}
+    for home, registers in zip(last.homes.tolist(), last.registers.tolist(), strict=True):
+        able[home] = able.get(home, 0) | registers
+    fresh = (new.homes[n:].tolist(), new.leaves[n:].tolist(), new.registers[n:].tolist())
+    for home, leaf, registers in zip(*fresh, strict=True):
+        if registers & ~able.get(home, 0xFF):
+            raise GateRefusal(
+                "join", "a register cannot be added within an epoch: totals of its slots would change kind",
+                where=f"home {home}", fix="list the register from the next epoch on",
+            )  # fmt: skip
         if leaf_of.get(home) != leaf:
             raise GateRefusal(
                 "join", "a new home cannot join within an epoch", where=f"leaf {leaf}", fix="wait for the next period"
@@ -106,7 +114,7 @@ def closed_of(close: Close, digest: bytes, members: MemberList) -> Closed:
 def check_settled(close: Close, resolution: int, now: float, rules: GateRules) -> None:
     """A slot closes only `settle_slots` after its end, so that nobody is closed out while still sending."""
     end = (close.day * DAY_S) + (close.b + rules.settle_slots) * resolution
-    if rules.on("settle") and now < end:
+    if rules.on("settle") and (now < end or close.signed_at < end):
         raise GateRefusal(
             "settle", f"a slot closes {rules.settle_slots} slots after its end", where=f"leaf {close.leaf}",
             fix="close it later",

@@ -22,6 +22,7 @@ from quietgrid.keyholder.intake import Enrolled, check_enrolment, check_evidence
 from quietgrid.keyholder.joining import take
 from quietgrid.keyholder.memory import Memory
 from quietgrid.keyholder.parts import Parts
+from quietgrid.keyholder.peers import Peers
 from quietgrid.keyholder.registered import Registrar
 from quietgrid.keyholder.rules import check_members
 from quietgrid.keyholder.voting import Ballot
@@ -55,6 +56,7 @@ class Keyholder:
         self.memory = Memory(parts.store, parts.card)
         self._writing = threading.RLock()
         self._ballot = Ballot(parts, self.memory)
+        self._peers = Peers(parts, self._ballot)
         self._registrar = Registrar(parts, self.memory)
 
     # -- joining ---------------------------------------------------------------------------------------------------
@@ -116,6 +118,7 @@ class Keyholder:
     def votes_on(self, subjects: Sequence[Signed]) -> list[Outcome]:
         """Vote on closes, late closes and batches: once per (leaf, slot), final, persisted before it is told."""
         with self._writing:
+            self._peers.catch_up()
             return self._ballot.vote(subjects)
 
     def votes(self, subjects: Sequence[bytes], head: Signed) -> list[Signed | None]:
@@ -149,12 +152,17 @@ class Keyholder:
     def _keep_head(self, head: Signed) -> None:
         asker = self._peer_of(head)
         message = open_signed(head, Head, head.signer)
-        self._ballot.keep_head(asker, message)
+        self._peers.keep_head(asker, message)
 
     def catch_up(self) -> bool:
         """Adopt the peers' logs as far as they can be reached; True once both are adopted."""
         with self._writing:
-            return self._ballot.catch_up()
+            return self._peers.catch_up()
+
+    def carry_on(self, peer: int, until: float) -> None:
+        """Its operator confirms that this keyholder answers although a peer has been away for more than a day (A2)."""
+        with self._writing:
+            self._peers.carry_on(peer, until)
 
     # -- answering -------------------------------------------------------------------------------------------------
 
@@ -170,7 +178,7 @@ class Keyholder:
                 except QuietgridError as error:
                     out[at] = refusal_of(error)
             wanted = [list(m.closes) + ([e.subject] if e.subject else []) for _, m, e in decided]
-            seen = self._ballot.peers_agree([subject for group in wanted for subject in group])
+            seen = self._peers.agree([subject for group in wanted for subject in group])
             ready = []
             for (at, message, ruling), group in zip(decided, wanted, strict=True):
                 missing = next((seen[s] for s in group if seen[s]), "") if self.parts.rules.on("votes") else ""

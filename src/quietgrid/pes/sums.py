@@ -29,7 +29,7 @@ def blind_totals(fetch: Fetch, plan: TotalsPlan, per_day: int) -> Words:
 
 
 def blind_bills(fetch: Fetch, plan: BillsPlan, per_day: int) -> Words:
-    """uint64 [h, F]: per home and vector, the weighted sum of ciphertexts over the closed cells."""
+    """uint64 [h, F]: per home and vector, the weighted sum of ciphertexts over the closed cells and the late ones."""
     out = np.zeros((len(plan.homes), len(plan.registers)), np.uint64)
     for offset, close in plan.pieces:
         n, width = close.present.shape
@@ -42,6 +42,9 @@ def blind_bills(fetch: Fetch, plan: BillsPlan, per_day: int) -> Words:
             part = np.where(cells, words, np.uint64(0)) @ weights.T
             for at, column in enumerate(columns):
                 np.add.at(out[:, column], plan.home_of_row[:n], part[:, at])
+    for late in plan.late:
+        words = blind_cells(fetch, plan.rows, late, plan.registers[late.column], per_day)
+        np.add.at(out[:, late.column], plan.home_of_row[late.cells[:, 0]], words)
     return out
 
 
