@@ -29,10 +29,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = demo.replay_window().first
     window = Window(first, first + 2 * 96, 900)
     sample = demo.load(HOMES, window)
-    residents = [
-        Resident(Party(h.number, h.name, PartyKind(h.kind), h.feeder, h.connection_w, h.tariff), 500 + h.number, h.registers)
-        for h in sample.homes
-    ]  # fmt: skip
+    parties = [Party(h.number, h.name, PartyKind(h.kind), h.feeder, h.connection_w, h.tariff) for h in sample.homes]
+    residents = [Resident(p, 500 + p.home, h.registers) for p, h in zip(parties, sample.homes, strict=True)]
     community = Community(folder / "state", residents, Window(first, first + 40 * 96, 900), rules=GateRules())
     community.join()
     readings = replace(sample.readings, meters=np.array([r.pid for r in residents], np.uint64))
@@ -103,7 +101,8 @@ def test_a_changed_answer_is_found(bundle: Path, tmp_path: Path) -> None:
         return msgspec.structs.replace(head, answers=[changed, *head.answers[1:]])
 
     report = verify_bundle(_rewrite(bundle, tmp_path / "b.zip", _head(more)))
-    assert len(report.problems) == 1 and "not what the sums give" in report.problems[0]
+    assert len(report.problems) == 1
+    assert "not what the sums give" in report.problems[0]
 
 
 def test_a_missing_vote_is_found(bundle: Path, tmp_path: Path) -> None:

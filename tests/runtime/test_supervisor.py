@@ -55,7 +55,8 @@ def test_a_killed_child_is_started_again_and_all_end_within_five_seconds(sleeper
     started = time.monotonic()
     sleepers.stop()
     assert time.monotonic() - started < 5
-    assert not _alive(again) and not _alive(other)
+    assert not _alive(again)
+    assert not _alive(other)
 
 
 def test_a_child_stopped_on_purpose_stays_stopped(sleepers: Supervisor) -> None:

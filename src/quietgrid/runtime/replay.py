@@ -133,6 +133,8 @@ class Replay:
         if slots & seen:
             raise VerificationError("two closes hold one slot", where=f"day {close.day}", fix="proof of fault")
         seen |= slots
+        if (close.epoch, close.revision) not in self._members:
+            raise VerificationError("its member list does not hold", where=f"epoch {close.epoch}", fix="dispute it")
         rows = len(self._members[close.epoch, close.revision].rows(close.leaf))
         present = unpack_bits(close.bitmap, rows, close.b - close.a)
         version = np.zeros(present.shape, np.int16)
@@ -178,17 +180,25 @@ class Replay:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
 
     def _newest(self, epoch: int) -> MemberList:
-        return self._members[max(key for key in self._members if key[0] == epoch)]
+        keys = [key for key in self._members if key[0] == epoch]
+        if not keys:
+            raise VerificationError("no member list of this epoch holds", where=f"epoch {epoch}", fix="dispute it")
+        return self._members[max(keys)]
+
+    def _closed(self, digest: bytes) -> Closed:
+        if digest not in self._closes:
+            raise VerificationError("its close does not hold", where=digest.hex()[:12], fix="dispute it")
+        return self._closes[digest][0]
 
     def _totals_plan(self, question: QuestionMessage, members: MemberList) -> TotalsPlan:
-        closes = [self._closes[digest][0] for digest in question.closes]
+        closes = [self._closed(digest) for digest in question.closes]
         return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
 
     def _bills_plan(self, question: QuestionMessage, members: MemberList) -> BillsPlan:
         leaf = members.leaf_names.index(question.node)
         book = self._book(leaf, question)
         prices = self._prices(book)
-        closes = [self._closes[d][0] for d in question.closes if d in self._closes]
+        closes = [self._closed(d) for d in question.closes if d not in self._lates]
         by_slot = {(c.day, s): c for c, _ in self._closes.values() if c.leaf == leaf for s in range(c.a, c.b)}
         names = [v.name for v in book.vectors]
         sets = [
