@@ -141,39 +141,44 @@ class Community:
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
-    def measure(self, readings: Readings, late: NDArray[np.bool_] | None = None) -> int:
-        """Seal readings, send the frames, take the receipts. The clock moves to the end of the window.
+    def measure(self, readings: Readings, late: NDArray[np.bool_] | None = None) -> None:
+        """Seal readings, send the frames, take the receipts (see `seal`)."""
+        self.send(self.seal(readings, late))
+
+    def seal(self, readings: Readings, late: NDArray[np.bool_] | None = None) -> list[SealedFrame]:
+        """Seal readings; the frames to send now. The clock moves to the end of the window.
 
         Args:
             readings: Cells that are not present were never measured.
             late: bool [n, t], cells whose frames are sealed now and kept back until `deliver_late`.
-
-        Returns: Bytes sealed.
         """
         self.clock.unix = max(self.clock.unix, float(readings.window.end * readings.window.resolution))
         self.bank.advance_day((readings.window.end - 1) * readings.window.resolution // DAY_S)
         frames = self.bank.seal(readings, late)
         if late is None or not late.any():
-            self._send(frames)
-        else:
-            behind = _starts_in(frames, readings, late)
-            self.held += [frame for frame, wait in zip(frames, behind, strict=True) if wait]
-            self._send([frame for frame, wait in zip(frames, behind, strict=True) if not wait])
-        return sum(len(sent.frame) for sent in frames)
+            return frames
+        behind = _starts_in(frames, readings, late)
+        self.held += [frame for frame, wait in zip(frames, behind, strict=True) if wait]
+        return [frame for frame, wait in zip(frames, behind, strict=True) if not wait]
 
     def deliver(self) -> None:
         """Send again what has no receipt (after a crash, or when the platform was away), but for what is held."""
         held = {(frame.pid, frame.seq) for frame in self.held}
         pending = self.bank.pending(limit=SEND_AT_ONCE + len(held))
-        self._send([frame for frame in pending if (frame.pid, frame.seq) not in held])
+        self.send([frame for frame in pending if (frame.pid, frame.seq) not in held])
 
     def deliver_late(self) -> int:
         """Send the frames that were held; how many."""
         held, self.held = self.held, []
-        self._send(held)
+        self.send(held)
         return len(held)
 
-    def _send(self, frames: Sequence[SealedFrame]) -> None:
+    def send(self, frames: Sequence[SealedFrame]) -> None:
+        """Send frames and take the receipts.
+
+        Raises:
+            VerificationError: the concentrator rejects one.
+        """
         for at in range(0, len(frames), SEND_AT_ONCE):
             part = frames[at : at + SEND_AT_ONCE]
             accepted = self.platform.accept([sent.frame for sent in part])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,19 +94,18 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     """All processes of the demo, not started yet."""
     supervisor = Supervisor(state)
     urls = ports.keyholder_urls()
-    common = ["--state", str(state)]
+    holders = [word for url in urls for word in ("--keyholder", url)]
     for index in range(3):
-        peers = [f"{i}={url}" for i, url in enumerate(urls) if i != index]
-        arguments = ["keyholder", "serve", "--index", str(index), "--port", str(ports.keyholders[index])]
-        for peer in peers:
-            arguments += ["--peer", peer]
-        supervisor.add(f"keyholder-{index}", *arguments, *common, "--demo-clock")
+        peers = [word for i, url in enumerate(urls) if i != index for word in ("--peer", f"{i}={url}")]
+        where = ["--index", str(index), "--port", str(ports.keyholders[index]), "--demo-clock", str(state / "clock")]
+        supervisor.add(f"keyholder-{index}", "keyholder", "serve", *where, *peers)
     platform_url = f"http://{HOST}:{ports.platform}"
-    supervisor.add("platform", "platform", "serve", "--port", str(ports.platform), "--pace", str(pace_s), *common)
+    own = ["--port", str(ports.platform), "--household-port", str(ports.household), "--pace", str(pace_s)]
+    supervisor.add("platform", "platform", "serve", *own, *holders)
     supervisor.add(
-        "household", "household", "serve", "--port", str(ports.household), "--platform", platform_url, *common
+        "household", "household", "serve", "--port", str(ports.household), "--platform", platform_url, *holders
     )
-    supervisor.add("fleet", "fleet", "run", "--platform", platform_url, *common)
+    supervisor.add("fleet", "fleet", "run", "--platform", platform_url)
     return supervisor
 
 
@@ -119,6 +119,7 @@ def up(  # noqa: PLR0913  (what a person may choose)
         state: Directory. homes, history_days: of the sample. port: first one to try. pace_s: of a live interval.
         show: Prints links; called with (links, fresh).
     """
+    state = state.absolute()
     demo = prepare(state, homes, history_days, rules or GateRules())
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
@@ -131,6 +132,8 @@ def up(  # noqa: PLR0913  (what a person may choose)
         stopping.append(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    own = state / "run" / "up.pid"
+    own.write_text(str(os.getpid()))
     try:
         supervisor.start()
         show(links, demo.fresh)
@@ -141,5 +144,6 @@ def up(  # noqa: PLR0913  (what a person may choose)
             )
     finally:
         supervisor.stop()
+        own.unlink(missing_ok=True)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -58,7 +58,7 @@ class Supervisor:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "quietgrid", *child.arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "QUIETGRID_STATE": str(self._state)},
             )  # fmt: skip
         (self._state / "run" / f"{child.name}.pid").write_text(str(child.process.pid))
 

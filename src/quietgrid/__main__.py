@@ -1,0 +1,5 @@
+"""`python -m quietgrid` is `quietgrid`."""
+
+from quietgrid.cli import main
+
+main()
