@@ -4,5 +4,6 @@ They hold no key that opens a reading. An address that is away raises `Unavailab
 """
 
 from quietgrid.client.keyholders import Health, HttpKeyholder, HttpPeer
+from quietgrid.client.platform import Accepted, PlatformClient
 
-__all__ = ["Health", "HttpKeyholder", "HttpPeer"]
+__all__ = ["Accepted", "Health", "HttpKeyholder", "HttpPeer", "PlatformClient"]

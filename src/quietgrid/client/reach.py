@@ -110,17 +110,15 @@ class Reach:
         return bytes(data)
 
     def _error(self, answer: httpx.Response, content: bytes, path: str) -> QuietgridError:
-        """The error of an answer; only a problem document can be anything else than `UnavailableError`."""
+        """The error of an answer: a problem document or a `Refusal`; anything else is as good as no answer."""
         where = f"{self.who} at {self.url}{path}"
-        if answer.headers.get("content-type", "").startswith(PROBLEM):
-            try:
-                said = msgspec.json.decode(content, type=_Problem)
-            except msgspec.MsgspecError:
-                said = _Problem()
-            status = answer.status_code
-            status = {413: 400, 415: 400}.get(status, 503 if status >= 500 or status in (408, 429) else status)
-            return error_of(Refusal(status, said.rule, said.detail or "it failed", said.where or where, said.fix))
-        return UnavailableError(f"it answered {answer.status_code}", where=where, fix="check the address")
+        refusal = _refusal(answer, content)
+        if refusal is None:
+            return UnavailableError(f"it answered {answer.status_code}", where=where, fix="check the address")
+        status = {408: 503, 413: 400, 415: 400, 429: 503}.get(answer.status_code, answer.status_code)
+        status = 503 if status >= 500 else status
+        what = refusal.what or f"it answered {answer.status_code}"
+        return error_of(Refusal(status, refusal.rule, what, refusal.where or where, refusal.fix))
 
     def _decode(self, path: str, content: bytes, kind: type[T]) -> T:
         try:
@@ -133,3 +131,17 @@ class Reach:
 
     def _away(self, what: str) -> UnavailableError:
         return UnavailableError(f"{self.who} {what}", where=self.url, fix="start it; what waits is asked again")
+
+
+def _refusal(answer: httpx.Response, content: bytes) -> Refusal | None:
+    """What an error document says."""
+    kind = answer.headers.get("content-type", "")
+    try:
+        if kind.startswith(MSGPACK):
+            return msgspec.msgpack.decode(content, type=Refusal)
+        if kind.startswith(PROBLEM):
+            said = msgspec.json.decode(content, type=_Problem)
+            return Refusal(said.status, said.rule, said.detail, said.where, said.fix)
+    except msgspec.MsgspecError:
+        return None
+    return None
