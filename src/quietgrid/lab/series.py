@@ -116,7 +116,7 @@ def series_input(series: Series, homes: int, days: int, resolution: int) -> Inpu
     cut = r.cut(window)
     cut = Readings(cut.meters[:homes], window, cut.imported_wh[:homes], cut.exported_wh[:homes], cut.present[:homes])
     kinds = [tariff.kind.value for tariff in default_tariffs()]
-    exports = cut.exported_wh.any(axis=1)
+    exports = cut.exported_wh.max(axis=1, initial=0) > 0
     people = [
         (
             Party(
@@ -159,7 +159,8 @@ def coarser(readings: Readings) -> Readings:
     def pairs(cells: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.where(present, cells.reshape(len(cells), -1, 2).sum(axis=2), 0)
 
-    present = readings.present.reshape(len(readings.meters), -1, 2).all(axis=2)
+    quarters = readings.present.reshape(len(readings.meters), -1, 2)
+    present = quarters[:, :, 0] & quarters[:, :, 1]
     half = Window(window.first // 2, window.end // 2, 2 * window.resolution)
     return Readings(readings.meters, half, pairs(readings.imported_wh), pairs(readings.exported_wh), present)
 

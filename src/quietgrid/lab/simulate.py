@@ -24,7 +24,7 @@ from quietgrid.errors import InputError
 from quietgrid.lab.community import Community
 from quietgrid.lab.plain import LATE, MISSING, ON_TIME, PlainLeaf, Register, plain_bill
 from quietgrid.lab.series import FEED, Input, feed_of, load_series, sample_input, series_input
-from quietgrid.model.interval import Window, local_window, month_window, slots_per_day
+from quietgrid.model.interval import Window, local_days, local_window, month_window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Quantity
 from quietgrid.model.readings import EXPORT, IMPORT, Readings
@@ -116,10 +116,9 @@ def simulate(  # noqa: PLR0913  (a scenario is these numbers)
     Raises:
         InputError: numbers that do not fit. SourceError: a file that cannot be read.
     """
-    if not (0 <= missing and 0 <= late and missing + late <= MAX_GAPS):
+    if min(missing, late) < 0 or missing + late > MAX_GAPS:
         raise InputError("that much cannot be missing or late", where="missing, late", fix=f"together <= {MAX_GAPS}")
     began = time.monotonic()
-    simulation: Simulation
     with TemporaryDirectory(prefix="quietgrid-") as scratch:
         place = folder or Path(scratch)
         timer = Timer()
@@ -144,6 +143,7 @@ class Timer:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Count what happens inside towards a stage."""
         begin = time.process_time()
         yield
         self.seconds[stage] += time.process_time() - begin  # type: ignore[assignment]  # Counter of floats
@@ -172,7 +172,7 @@ class Simulation:
         self._state = np.full(self._readings.present.shape, MISSING, np.int8)
         self._report = Report(
             len({r.party.home for r in given.residents}), len(given.residents), len(self._members.leaf_names),
-            len(self._days), window.resolution, len(window), kernel_name(),
+            len(local_days(window, given.tz)), window.resolution, len(window), kernel_name(),
         )  # fmt: skip
 
     def run(self, gaps: tuple[float, float], seed: int) -> Report:
