@@ -7,7 +7,7 @@ In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyho
 Out: Adoption, Consent, Omission
 """
 
-from quietgrid.household.checking import VectorCheck
+from quietgrid.household.checking import VectorCheck, Verdict
 from quietgrid.household.ledger import Explained, explain
 from quietgrid.household.opening import KeyLine, OwnSeries, open_series
 from quietgrid.household.service import Home
@@ -15,6 +15,6 @@ from quietgrid.household.sharing import open_shared
 from quietgrid.household.vault import Backup, MeterRoots, Vault
 
 __all__ = [
-    "Backup", "Explained", "Home", "KeyLine", "MeterRoots", "OwnSeries", "Vault", "VectorCheck", "explain",
-    "open_series", "open_shared",
+    "Backup", "Explained", "Home", "KeyLine", "MeterRoots", "OwnSeries", "Vault", "VectorCheck", "Verdict",
+    "explain", "open_series", "open_shared",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """The household's own web origin: what only the home may see is opened here and never touches the platform.
 
-One process may serve several homes (the demo does, and says so); a session belongs to one of them. Sign-in is a one-
-time link; the cookie is HttpOnly and SameSite=Lax; every request that changes something repeats the session's CSRF token and
-comes from this origin. Nothing of a request or answer is logged.
+One process may serve several homes (the demo does, and says so); a session belongs to one of them. Sign-in is a
+one-time link; the cookie is HttpOnly and SameSite=Lax; every request that changes something repeats the session's CSRF
+token and comes from this origin. Nothing of a request or answer is logged.
 
     GET    /healthz                     GET    /sign-in?token=              POST   /sign-out
     GET    /api/own/session             GET    /api/own/series?from=&to=    GET    /api/own/bills
@@ -199,7 +199,7 @@ def _verify(origin: Origin, home: Home, request: Request, body: dict[str, Any]) 
 
 def _prove(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -> Any:
     bill = home.bill(*views.parse_bill_id(request.path_params["bill"]))
-    return {"bill": views.bill_id(bill), "proof": views.signed_text(home.release(bill))}
+    return views.check_json(bill, home.release(bill))
 
 
 def _privacy(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -> Any:

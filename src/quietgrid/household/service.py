@@ -16,21 +16,21 @@ from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import NotFoundError, VerificationError
 from quietgrid.household.checking import (
+    Billed,
+    BilledFact,
     BillView,
-    FrameProof,
     VectorCheck,
+    Verdict,
     check_bill,
-    check_records,
+    check_run,
     decode_bill,
-    facts_hold,
-    find_omissions,
-    open_records,
-    release_scalars,
+    overall,
 )
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
 from quietgrid.household.links import HolderLink, PlatformLink
 from quietgrid.household.opening import KeyLine, OwnSeries, open_series
+from quietgrid.household.proofs import FrameProof, check_records, find_omissions, open_records, release_scalars
 from quietgrid.household.sharing import consents_for, share_days
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, Window, day_window, slots_per_day
@@ -66,19 +66,21 @@ class BillCheck:
     """A bill beside what the home measured.
 
     Args:
+        bills: The bill, or the run of bills that had to be taken together because of late readings.
         vectors: One check a vector. disputed: (pid, day, vector) of commitments that do not open to our own sums.
-        proven: Days with a signed record. proof: The signed scalars for whoever wants to check the bill.
+        records: Signed days it rests on. proof: The signed scalars for whoever wants to check the bills.
     """
 
+    bills: list[BillView]
     vectors: list[VectorCheck]
     disputed: list[tuple[int, int, str]]
-    proven: int
+    records: int
     proof: Signed
 
     @property
-    def holds(self) -> bool:
-        """Everything on the bill is what the home measured."""
-        return all(check.holds for check in self.vectors) and not self.disputed
+    def verdict(self) -> Verdict:
+        """The worst of the vectors' verdicts; a disputed commitment differs."""
+        return Verdict.DIFFERS if self.disputed else overall(self.vectors)
 
 
 class Home:
@@ -137,8 +139,7 @@ class Home:
 
     def bill(self, first: int, version: int | None = None) -> BillView:
         """The bill of the period that starts at a slot; its newest version by default."""
-        found = [bill for bill in map(decode_bill, self.bills()) if bill.window.first == first]
-        chosen = [bill for bill in found if version is None or bill.version == version]
+        chosen = [b for b in self._views() if b.window.first == first and version in (None, b.version)]
         if not chosen:
             raise NotFoundError("there is no such bill", where=f"period from slot {first}", fix="list the bills")
         return max(chosen, key=lambda bill: bill.version)
@@ -146,30 +147,41 @@ class Home:
     def verify_bill(self, bill: BillView) -> BillCheck:
         """Recompute a bill at home and check the meters' commitments against our own readings.
 
+        Where late readings are on another bill, all bills so far are taken together.
+
         Raises:
             VerificationError: book, prices or day records are not signed by whom they should be.
         """
-        parts, window = self.parts, bill.window
-        book = self._book(window)
-        prices = {v.feed: self._prices(v.feed, window) for v in book.vectors if v.rule == "prices"}
-        series = self.series(window)
-        checks = check_bill(bill, book, series, prices)
-        records = parts.platform.records(window)
+        run = [self._billed(bill)]
+        checks = check_bill(run[0])
+        if overall(checks) is Verdict.WAITING:
+            newest = {view.window.first: view for view in sorted(self._views(), key=lambda view: view.version)}
+            others = [view for first, view in sorted(newest.items()) if first != bill.window.first]
+            whole = sorted([*run, *(self._billed(view) for view in others)], key=lambda b: b.bill.window.first)
+            if overall(check_run(whole)) is not Verdict.WAITING:
+                run, checks = whole, check_run(whole)
+        window = Window(run[0].bill.window.first, run[-1].bill.window.end, bill.window.resolution)
         keys = {pid: line.meter.meter_pk for pid, line in self.lines.items()}
-        opened = open_records(records, keys)
-        proof = parts.vault.identity.sign(release_scalars(parts.vault, self.lines, book, records, keys))
-        return BillCheck(checks, check_records(self.lines, book, opened, series), len(opened), proof)
+        records = open_records(self.parts.platform.records(window), keys)
+        disputed = [wrong for billed in run for wrong in check_records(self.lines, billed.book, records, billed.series)]
+        scalars = release_scalars(self.parts.vault, self.lines, [billed.book for billed in run], records)
+        proof = self.parts.vault.identity.sign(scalars)
+        return BillCheck([billed.bill for billed in run], checks, disputed, len(records), proof)
 
-    def release(self, bill: BillView) -> Signed:
-        """Check a bill and, if it holds, hand its scalars to the platform so that others can check it too."""
+    def release(self, bill: BillView) -> BillCheck:
+        """Check a bill and, unless it differs, hand its scalars to the platform so that others can check it too.
+
+        Raises:
+            VerificationError: the bill is not what the meters measured; nothing is handed over.
+        """
         check = self.verify_bill(bill)
-        if not check.holds:
+        if check.verdict is Verdict.DIFFERS:
             raise VerificationError(
                 "the bill is not what the meter measured", where=f"period from slot {bill.window.first}",
                 fix="dispute it; the check says which band",
             )  # fmt: skip
         self.parts.platform.prove(check.proof)
-        return check.proof
+        return check
 
     # -- the privacy ledger ----------------------------------------------------------------------------------------
 
@@ -185,15 +197,22 @@ class Home:
         """Every number that left the homes, newest first, in plain words; the three ledgers put side by side."""
         return merge(self.entries(), tz or self.parts.card.tz)
 
-    def verify_facts(self) -> list[tuple[Explained, bool]]:
-        """Every opened number about this home beside what we measured: (entry, it is what we measured)."""
+    def verify_facts(self) -> list[tuple[Explained, Verdict]]:
+        """Every opened number about this home beside what we measured."""
         out = []
         for row in self.privacy():
             note = row.note
-            if row.mine and note.kind == "fact" and note.values:
+            if row.mine and note.kind == "fact" and note.values and len(note.values) == len(note.vectors):
                 window = Window(note.first, note.end, note.resolution)
-                book, series = self._book(window), self.series(window)
-                out.append((row, facts_hold((note.vectors, note.values), book, series, self._all_prices(book))))
+                book = self._book(window)
+                registers = {vector.name: vector.register for vector in book.vectors}
+                counts = note.counts or [-1] * len(note.values)
+                facts = [
+                    BilledFact(name, registers.get(name, IMPORT), value, count, 0, 0)
+                    for name, value, count in zip(note.vectors, note.values, counts, strict=True)
+                ]
+                checks = check_bill(self._billed(BillView(self.parts.vault.home, window, facts, 0)))
+                out.append((row, overall(checks)))
         return out
 
     # -- consent ---------------------------------------------------------------------------------------------------
@@ -279,6 +298,14 @@ class Home:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _views(self) -> list[BillView]:
+        return [decode_bill(data) for data in self.bills()]
+
+    def _billed(self, bill: BillView) -> Billed:
+        book = self._book(bill.window)
+        prices = {v.feed: self._prices(v.feed, bill.window) for v in book.vectors if v.rule == "prices"}
+        return Billed(bill, book, self.series(bill.window), prices)
+
     def _since(self, line: KeyLine, window: Window) -> Window:
         """The part of a window since a meter's first day."""
         first = line.meter.d0 * slots_per_day(window.resolution)
@@ -308,9 +335,6 @@ class Home:
         if not known.all():
             raise VerificationError("prices of the period are missing", where=feed, fix="ask when all are published")
         return out
-
-    def _all_prices(self, book: Book) -> dict[str, NDArray[np.int64]]:
-        return {v.feed: self._prices(v.feed, book.window) for v in book.vectors if v.rule == "prices"}
 
     def _notify(self, signed: Sequence[Signed]) -> list[Refusal | None]:
         """Give the same notices to all three keyholders; the first refusal is raised."""

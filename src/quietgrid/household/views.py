@@ -99,16 +99,17 @@ def check_json(bill: BillView, check: BillCheck) -> Json:
     """A bill check as JSON."""
     return {
         "bill": bill_id(bill),
-        "holds": check.holds,
+        "verdict": check.verdict.value,
+        "bills": [bill_id(view) for view in check.bills],
         "vectors": [
             {
-                "vector": v.vector, "register": REGISTER_NAMES[v.register], "holds": v.holds, "billed": v.billed,
-                "own": v.own, "billed_intervals": v.billed_intervals, "own_intervals": v.own_intervals,
-                "late_billed": v.late[0], "late_own": v.late[1],
+                "vector": v.vector, "register": REGISTER_NAMES[v.register], "verdict": v.verdict.value,
+                "opened": v.opened, "own": v.own, "intervals": v.cells, "own_intervals": v.on_time_cells,
+                "late_intervals": v.late_cells,
             }
             for v in check.vectors
         ],
-        "signed_days": check.proven,
+        "signed_days": check.records,
         "disputed": [
             {"meter": str(pid), "day": (EPOCH + timedelta(days=day)).isoformat(), "vector": vector}
             for pid, day, vector in check.disputed
