@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
-from zipfile import BadZipFile
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from quietgrid import demo
 from quietgrid.billing import default_tariffs
-from quietgrid.errors import InputError, SourceError
+from quietgrid.errors import InputError
 from quietgrid.lab.community import Resident
 from quietgrid.model.interval import Window, check_resolution, local_window
 from quietgrid.model.party import Party, PartyKind
@@ -41,41 +39,6 @@ class Input:
     residents: tuple[Resident, ...]
     tariffs: tuple[Tariff, ...]
     tz: str
-
-
-def save_series(path: Path | str, series: Series) -> None:
-    """Write a series as one compressed ``.npz`` (`load_series`). It holds open readings: mode 0600."""
-    r = series.readings
-    target = Path(path)
-    target.touch(mode=0o600)
-    with target.open("wb") as file:
-        np.savez_compressed(
-            file, names=np.array(series.names), meters=r.meters, first=np.int64(r.window.first),
-            resolution=np.int64(r.window.resolution), imported_wh=r.imported_wh.astype(np.int32),
-            exported_wh=r.exported_wh.astype(np.int32), present=np.packbits(r.present, axis=1), tz=np.array(series.tz),
-        )  # fmt: skip
-
-
-def load_series(path: Path | str) -> Series:
-    """Read what `save_series` wrote.
-
-    Raises:
-        SourceError: there is no such file, or it is something else.
-    """
-    try:
-        with np.load(Path(path), allow_pickle=False) as held:
-            imported = held["imported_wh"].astype(np.int64)
-            first, resolution = int(held["first"]), int(held["resolution"])
-            present = np.unpackbits(held["present"], axis=1, count=imported.shape[1]).astype(np.bool_)
-            window = Window(first, first + imported.shape[1], resolution)
-            readings = Readings(
-                held["meters"].astype(np.uint64), window, imported, held["exported_wh"].astype(np.int64), present
-            )
-            return Series(tuple(str(name) for name in held["names"]), readings, str(held["tz"]))
-    except (OSError, ValueError, KeyError, IndexError, BadZipFile) as error:
-        raise SourceError(
-            "not a file of imported series", where=str(path), fix="make one with `quietgrid import`"
-        ) from error
 
 
 def sample_input(homes: int, days: int, resolution: int) -> Input:

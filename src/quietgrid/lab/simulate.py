@@ -23,12 +23,13 @@ from quietgrid.crypto.secret.masks import kernel_name, warm
 from quietgrid.errors import InputError
 from quietgrid.lab.community import Community
 from quietgrid.lab.plain import LATE, MISSING, ON_TIME, PlainLeaf, Register, plain_bill
-from quietgrid.lab.series import FEED, Input, feed_of, load_series, sample_input, series_input
+from quietgrid.lab.series import FEED, Input, feed_of, sample_input, series_input
 from quietgrid.model.interval import Window, local_days, local_window, month_window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Quantity
 from quietgrid.model.readings import EXPORT, IMPORT, Readings
 from quietgrid.runtime.periods import BillingRun
+from quietgrid.runtime.series_file import load_series
 
 ROUND_DAYS = 7
 """Days closed in one round; late frames come after it."""
@@ -127,7 +128,7 @@ def simulate(  # noqa: PLR0913  (a scenario is these numbers)
             given = (
                 sample_input(homes, days, resolution)
                 if source == "sample"
-                else series_input(load_series(source), homes, days, resolution)
+                else series_input(load_series(Path(source)), homes, days, resolution)
             )
         simulation = Simulation(given, place, timer, progress or (lambda stage, done, of: None))
         report = simulation.run((missing, late), seed)
