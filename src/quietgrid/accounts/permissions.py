@@ -111,7 +111,7 @@ def require(viewer: Viewer, permission: Permission) -> None:
     if not holders:
         raise ForbiddenError(f"not available to any role: {permission.value}", where=f"role {viewer.role.value}")
     raise ForbiddenError(
-        f"a {ROLE_NAMES[viewer.role]} may not {permission.value}",
+        f"not for the role {ROLE_NAMES[viewer.role]}: {permission.value}",
         where=f"role {viewer.role.value}",
         fix="this is for: " + ", ".join(holders),
     )

@@ -227,7 +227,7 @@ class Accounts:
     def _may_give(viewer: Viewer, role: Role) -> None:
         if role not in GRANTABLE.get(viewer.role, frozenset()):
             raise ForbiddenError(
-                f"a {viewer.role.value} may not give or take the role {role.value}",
+                f"the role {viewer.role.value} may not give or take the role {role.value}",
                 where=f"role {viewer.role.value}", fix="ask the operator",
             )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Addresses of the API: each route dresses one function of `api.desk`."""

@@ -1,0 +1,94 @@
+"""What a household's own process fetches for its home, by signed requests. Bodies are msgpack (`household.links`)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from quietgrid.accounts import Permission, Viewer, require
+from quietgrid.api.auth import Asker, Kit
+from quietgrid.api.desk import bills as bills_desk
+from quietgrid.api.routes.meters import IDS, need
+from quietgrid.crypto.public.envelope import Signed
+from quietgrid.errors import ForbiddenError, InputError
+
+router = APIRouter(prefix="/own", tags=["own"])
+MEDIA = "application/msgpack"
+_BODY = {"content": {MEDIA: {"schema": {"type": "string", "format": "binary"}}}}
+_SERIES, _BILLS = need(Permission.OWN_SERIES), need(Permission.OWN_BILLS)
+MOST = 1 << 40
+Slot = Annotated[int, Query(ge=0, le=MOST, examples=[1711200])]
+
+
+def _answer(content: object) -> Response:
+    return Response(msgspec.msgpack.encode(content), media_type=MEDIA)
+
+
+def _home(viewer: Viewer, permission: Permission) -> int:
+    require(viewer, permission)
+    if viewer.home is None:
+        raise ForbiddenError("this is for households", where=f"role {viewer.role.value}")
+    return viewer.home
+
+
+@router.get("/sealed", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+def sealed(
+    kit: Kit,
+    viewer: Asker,
+    pid: Annotated[str, Query(pattern=IDS)],
+    register: Annotated[int, Query(ge=0, le=1)],
+    first: Slot,
+    end: Slot,
+) -> Response:
+    """`SealedSeries` of one of the home's own meters."""
+    home = _home(viewer, Permission.OWN_SERIES)
+    series = kit.own.sealed(home, int(pid), register, kit.own.window(first, end))
+    return Response(series.body(), media_type=MEDIA)
+
+
+@router.get("/bills", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def bills(kit: Kit, viewer: Asker) -> Response:
+    """The home's bills, encoded, newest period last."""
+    return _answer(kit.own.bills(_home(viewer, Permission.OWN_BILLS)))
+
+
+@router.get("/book", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def book(kit: Kit, viewer: Asker, first: Slot) -> Response:
+    """The registered book of the home's leaf for the period that starts at slot `first`."""
+    return _answer(kit.own.book(_home(viewer, Permission.OWN_BILLS), first))
+
+
+@router.get("/prices", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def prices(
+    kit: Kit, viewer: Asker, feed: Annotated[str, Query(min_length=1, max_length=64)], first: Slot, end: Slot
+) -> Response:
+    """Published prices of a feed, as signed."""
+    _home(viewer, Permission.OWN_BILLS)
+    return _answer(kit.own.prices(feed, kit.own.window(first, end)))
+
+
+@router.get("/closes", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+def closes(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
+    """The closes of the home's leaf, as signed: what was counted."""
+    return _answer(kit.own.closes(_home(viewer, Permission.OWN_SERIES), kit.own.window(first, end)))
+
+
+@router.get("/records", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+def records(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
+    """The day records of the home's meters."""
+    return _answer(kit.own.records(_home(viewer, Permission.OWN_SERIES), kit.own.window(first, end)))
+
+
+@router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
+    """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""
+    try:
+        signed = msgspec.msgpack.decode(await request.body(), type=Signed)
+    except msgspec.MsgspecError as error:
+        raise InputError("not a signed message", where="body", fix="send msgpack") from error
+    await run_in_threadpool(bills_desk.release, kit, viewer, signed)
+    return _answer(True)

@@ -1,0 +1,96 @@
+"""Everything a route needs, made once and handed around: the platform behind it, its one writer's lock, the people."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from quietgrid.accounts import Accounts, RateLimit
+from quietgrid.api.control import DemoControl
+from quietgrid.api.settings import Settings
+from quietgrid.errors import NotFoundError, UnavailableError
+from quietgrid.model.party import MemberList
+from quietgrid.runtime.own import OwnDesk
+from quietgrid.runtime.periods import Periods
+from quietgrid.runtime.platform import Platform
+from quietgrid.wire.request_auth import Nonces
+
+WAIT_S = 30.0
+
+
+class Services:
+    """What routes and pages work with.
+
+    Args:
+        platform: The wired stages. settings: of this server. control: of the demo, None in real life.
+        lock: Shared with whoever else drives the platform.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        settings: Settings,
+        control: DemoControl | None = None,
+        lock: threading.RLock | None = None,
+    ) -> None:
+        self.platform = platform
+        self.settings = settings
+        self.control = control
+        self.store = platform.parts.store
+        self.card = platform.parts.card
+        self.rules = platform.parts.rules
+        self.periods = Periods(platform)
+        self.own = OwnDesk(platform, self.periods)
+        self.accounts = Accounts(self.store, settings.accounts)
+        self.nonces, self.signing = Nonces(), threading.Lock()
+        self.requests = RateLimit(settings.requests_per_minute)
+        self.readings = RateLimit(settings.readings_per_minute)
+        self._lock = lock or threading.RLock()
+
+    @contextmanager
+    def changing(self) -> Iterator[Platform]:
+        """The platform, for the one who changes something.
+
+        Raises:
+            UnavailableError: something else has been changing it for 30 seconds.
+        """
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise UnavailableError("the platform is busy", where="platform", fix="try again in a minute")
+        try:
+            yield self.platform
+        finally:
+            self._lock.release()
+
+    def now(self) -> float:
+        """The community's time (simulated in the demo), Unix seconds."""
+        return self.platform.parts.clock.now()
+
+    def members(self, slot: int | None = None) -> MemberList:
+        """The member list of a slot (default: the newest slot that was closed, or the latest list there is).
+
+        Raises:
+            NotFoundError: no list was signed yet.
+        """
+        if slot is not None:
+            return self.platform.members(slot)
+        with self.store.read() as tx:
+            last = tx.answers.last_close(0)
+        try:
+            return self.platform.members(max(0, last - 1) if last else None)
+        except NotFoundError:
+            return self.platform.members()
+
+    def demo(self) -> DemoControl:
+        """The demo's controls.
+
+        Raises:
+            NotFoundError: this is no demo.
+        """
+        if not self.settings.demo or self.control is None:
+            raise NotFoundError("this community is not a demo", where="demo", fix="start one by `quietgrid up`")
+        return self.control
+
+    def close(self) -> None:
+        """Let threads go. The platform is its owner's to close."""
+        self.accounts.close()
