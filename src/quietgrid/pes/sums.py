@@ -55,8 +55,10 @@ def blind_cells(fetch: Fetch, rows: NDArray[np.int64], late: LateSet, register: 
     for day in np.unique(cells[:, 1]).tolist():
         for number in np.unique(cells[cells[:, 1] == day, 3]).tolist():
             some = np.flatnonzero((cells[:, 1] == day) & (cells[:, 3] == number))
-            version = np.full((len(rows), per_day), -1, np.int16)
-            version[cells[some, 0], cells[some, 2]] = number
+            version = None
+            if number:
+                version = np.full((len(rows), per_day), -1, np.int16)
+                version[cells[some, 0], cells[some, 2]] = number
             words = fetch(day, register, rows, version)
             out[some] = words[cells[some, 0], cells[some, 2]]
     return np.where(signs < 0, (~out) + np.uint64(1), out) * np.abs(signs).astype(np.uint64)

@@ -6,6 +6,7 @@ questions are simply asked again, and the keyholders give the same bytes.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,11 +22,11 @@ from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Clock, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
-from quietgrid.model.total import Status
+from quietgrid.model.total import Fact, Status, Total
 from quietgrid.pes import blind_bills, blind_totals
 from quietgrid.runtime.ciphertexts import Ciphertexts
 from quietgrid.runtime.keyholders import Keyholders
-from quietgrid.store import PlatformStore, PlatformTx, QuestionRow
+from quietgrid.store import PlatformStore, QuestionRow
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.links import Outcome
 from quietgrid.wire.messages import (
@@ -39,6 +40,8 @@ from quietgrid.wire.messages import (
     Refusal,
     Sums,
 )
+
+KEPT_CLOSES = 4096
 
 
 @dataclass
@@ -56,6 +59,20 @@ class Outcomes:
     liars: list[LiarError] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What one question opened: the answer, and the total or facts it means."""
+
+    question: bytes
+    answer: Answer
+    what: Total | list[Fact]
+
+    def note(self) -> Opened:
+        """What the keyholders are told."""
+        answer = self.answer
+        return Opened(self.question, answer.values.astype("<i8").tobytes(), answer.digests, answer.status.value)
+
+
 class Answering:
     """Asks and opens.
 
@@ -71,6 +88,7 @@ class Answering:
         self._keyholders, self._rules, self._clock = keyholders, rules, clock
         self._fetch: dict[tuple[int, int], Ciphertexts] = {}
         self._rows: dict[tuple[int, int], MemberList] = {}
+        self._closed: OrderedDict[bytes, Closed] = OrderedDict()
 
     def register(self, questions: Sequence[QuestionMessage]) -> list[Signed]:
         """Sign and persist questions before they are sent."""
@@ -91,43 +109,45 @@ class Answering:
         outcomes = Outcomes()
         if not signed:
             return outcomes
-        batches = [s for s in signed if decode(QuestionMessage, s.body).kind != Kind.TOTALS]
+        questions = [decode(QuestionMessage, envelope.body) for envelope in signed]
+        batches = [s for s, question in zip(signed, questions, strict=True) if question.kind != Kind.TOTALS]
         if batches:
             self._keyholders.vote(batches)
         answers = self._keyholders.call(lambda link: link.questions(signed))
-        opened: list[Signed] = []
-        for at, envelope in enumerate(signed):
-            question = decode(QuestionMessage, envelope.body)
+        kept = self._keep_sums(signed, answers)
+        fetch = self._fetcher(members)
+        fetch.refresh()
+        opened: list[Opening] = []
+        for at, (question, sums) in enumerate(zip(questions, kept, strict=True)):
+            digest = signed[at].hash()
+            if len(sums) < 2:
+                self._note_refusals(question, digest, {i: a[at] for i, a in answers.items()}, outcomes)
+                continue
             try:
-                note = self._open(question, envelope, {i: a[at] for i, a in answers.items()}, members, outcomes)
-                if note is not None:
-                    opened.append(note)
+                opened.append(self._open(question, digest, sums, members))
             except LiarError as error:
                 outcomes.liars.append(error)
                 self._note_liar(question, error)
+        self._record(opened)
+        outcomes.answered += len(opened)
         if opened:
-            self._keyholders.call(lambda link: link.opened(opened))
+            notes = [self._identity.sign(one.note()) for one in opened]
+            self._keyholders.call(lambda link: link.opened(notes))
         return outcomes
 
-    def _open(
-        self, question: QuestionMessage, envelope: Signed, got: dict[int, Outcome], members: MemberList,
-        outcomes: Outcomes,
-    ) -> Signed | None:  # fmt: skip
-        digest = envelope.hash()
-        sums: dict[int, Sums] = {}
+    def _keep_sums(self, signed: Sequence[Signed], answers: dict[int, list[Outcome]]) -> list[dict[int, Sums]]:
+        """Component sums per question and keyholder, those of earlier rounds too; persisted in one commit."""
+        kept: list[dict[int, Sums]] = []
         with self._store.begin() as tx:
-            for index, outcome in got.items():
-                if isinstance(outcome, Signed):
-                    tx.answers.put_sums(digest, index, pack_signed(outcome))
-            for index, data in tx.answers.sums(digest).items():
-                sums[index] = open_signed(unpack_signed(data), Sums, self._card.keyholder_pks[index])
-        if len(sums) < 2:
-            self._note_refusals(question, digest, got, outcomes)
-            return None
-        answer = self._record(question, digest, sums, members)
-        outcomes.answered += 1
-        body = answer.values.astype("<i8").tobytes()
-        return self._identity.sign(Opened(digest, body, answer.digests, answer.status.value))
+            for at, envelope in enumerate(signed):
+                digest = envelope.hash()
+                for index, outcomes in answers.items():
+                    outcome = outcomes[at]
+                    if isinstance(outcome, Signed):
+                        tx.answers.put_sums(digest, index, pack_signed(outcome))
+                held = {index: unpack_signed(data) for index, data in tx.answers.sums(digest).items()}
+                kept.append({i: open_signed(sums, Sums, self._card.keyholder_pks[i]) for i, sums in held.items()})
+        return kept
 
     def _note_refusals(
         self, question: QuestionMessage, digest: bytes, got: dict[int, Outcome], outcomes: Outcomes
@@ -142,29 +162,34 @@ class Answering:
             for index, refusal in final.items():
                 tx.answers.put_refusal(digest, index, f"{refusal.rule}: {refusal.what}".encode())
 
-    def _record(self, question: QuestionMessage, digest: bytes, sums: dict[int, Sums], members: MemberList) -> Answer:
+    def _open(self, question: QuestionMessage, digest: bytes, sums: dict[int, Sums], members: MemberList) -> Opening:
+        """The answer of one question; nothing is written yet."""
         fetch = self._fetcher(members)
         per_day = slots_per_day(members.window.resolution)
         if question.kind == Kind.TOTALS:
             plan = self.totals_plan(question, members)
             answer = open_sums(blind_totals(fetch, plan, per_day), sums)
-            total = total_of(question.node, Quantity(question.quantity), plan, members, answer)
-            with self._store.begin() as tx:
-                self._put_answer(tx, digest, answer)
-                tx.totals.put_totals([total], digest)
-            return answer
+            return Opening(digest, answer, total_of(question.node, Quantity(question.quantity), plan, members, answer))
         book, bills = self.bills_plan(question, members)
         answer = open_sums(blind_bills(fetch, bills, per_day).reshape(-1), sums)
-        with self._store.begin() as tx:
-            self._put_answer(tx, digest, answer)
-            tx.totals.put_facts(facts_of(book, bills, answer), digest)
-        return answer
+        return Opening(digest, answer, facts_of(book, bills, answer))
 
-    def _put_answer(self, tx: PlatformTx, digest: bytes, answer: Answer) -> None:
-        new = tx.answers.put_answer(digest, answer.status.value, answer.values.astype("<i8").tobytes(), answer.digests)
-        if not new and answer.status is Status.CONFIRMED:
-            tx.answers.set_status(digest, answer.status.value, answer.digests)
-            tx.totals.set_total_status(digest, answer.status)
+    def _record(self, opened: Sequence[Opening]) -> None:
+        """Keep answers with their totals and facts, all in one commit; only then is anybody told."""
+        if not opened:
+            return
+        with self._store.begin() as tx:
+            for one in opened:
+                answer = one.answer
+                body, status = answer.values.astype("<i8").tobytes(), answer.status
+                new = tx.answers.put_answer(one.question, status.value, body, answer.digests)
+                if isinstance(one.what, Total):
+                    tx.totals.put_totals([one.what], one.question)
+                else:
+                    tx.totals.put_facts(one.what, one.question)
+                if not new and status is Status.CONFIRMED:
+                    tx.answers.set_status(one.question, status.value, answer.digests)
+                    tx.totals.set_total_status(one.question, status)
 
     def _fetcher(self, members: MemberList) -> Ciphertexts:
         key = (members.epoch, members.revision)
@@ -202,7 +227,15 @@ class Answering:
         return book, bills_plan(members, leaf, book.window, closes, ([v.register for v in book.vectors], weights), sets)
 
     def closed(self, digest: bytes) -> Closed:
-        """A stored close as cells."""
+        """A stored close as cells; the newest few thousand are kept decoded."""
+        found = self._closed.get(digest)
+        if found is None:
+            found = self._closed[digest] = self._read_closed(digest)
+            if len(self._closed) > KEPT_CLOSES:
+                self._closed.popitem(last=False)
+        return found
+
+    def _read_closed(self, digest: bytes) -> Closed:
         with self._store.read() as tx:
             close = decode(Close, unpack_signed(tx.answers.close(digest).signed).body)
             key = (close.epoch, close.revision)

@@ -24,7 +24,17 @@ from quietgrid.runtime.records import Records
 from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.links import KeyholderLink, error_of
-from quietgrid.wire.messages import Ack, BookMessage, Close, CommunityCard, Enrol, Members, Prices, Refusal
+from quietgrid.wire.messages import (
+    Ack,
+    BookMessage,
+    Close,
+    CommunityCard,
+    Enrol,
+    Members,
+    Prices,
+    QuestionMessage,
+    Refusal,
+)
 
 CLOSES_AT_ONCE = 256
 
@@ -153,13 +163,11 @@ class Platform:
         limit = limit if until is None else min(limit, until)
         total = Outcomes()
         for window, members in self._due(limit):
-            questions: list[Signed] = []
-            for day, a, b in self._pieces(window):
-                questions += self._close(members, day, a, b)
-                if len(questions) >= CLOSES_AT_ONCE:
-                    _add(total, self.answering.ask(questions, members))
-                    questions = []
-            _add(total, self.answering.ask(questions, members))
+            at_once = max(1, CLOSES_AT_ONCE // len(members.leaf_names))
+            pieces = self._pieces(window)
+            for first in range(0, len(pieces), at_once):
+                questions = self._close(members, pieces[first : first + at_once])
+                _add(total, self.answering.ask(questions, members))
         return total
 
     def _due(self, limit: int) -> list[tuple[Window, MemberList]]:
@@ -184,14 +192,19 @@ class Platform:
         edges = [window.first, *cuts, window.end]
         return [piece for a, b in pairwise(edges) for piece in Window(a, b, window.resolution).by_day()]
 
-    def _close(self, members: MemberList, day: int, a: int, b: int) -> list[Signed]:
-        parts = self.parts
-        version = parts.concentrator.presence(day, 0, members.window.resolution)
-        rows = self.answering.rows(members)
-        closes = self._closer.close(members, day, a, b, version[rows][:, a:b])
-        self.keyholders.vote(closes)
-        by_leaf = {decode(Close, s.body).leaf: s.hash() for s in closes}
-        return self.answering.register(totals_questions(members, day, (a, b), by_leaf, parts.rules))
+    def _close(self, members: MemberList, pieces: Sequence[tuple[int, int, int]]) -> list[Signed]:
+        """Close slots [a, b) of some days, have them voted on in one round, register their questions."""
+        parts, rows = self.parts, self.answering.rows(members)
+        closes = []
+        for day, a, b in pieces:
+            version = parts.concentrator.presence(day, 0, members.window.resolution)
+            closes.append(self._closer.close(members, day, a, b, version[rows][:, a:b]))
+        self.keyholders.vote([signed for group in closes for signed in group])
+        messages: list[QuestionMessage] = []
+        for (day, a, b), group in zip(pieces, closes, strict=True):
+            by_leaf = {decode(Close, s.body).leaf: s.hash() for s in group}
+            messages += totals_questions(members, day, (a, b), by_leaf, parts.rules)
+        return self.answering.register(messages)
 
     def resume(self) -> Outcomes:
         """After a restart, or when a keyholder is back: notices, unanswered questions, provisional answers."""

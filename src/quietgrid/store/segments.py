@@ -198,6 +198,15 @@ class Segments(Tables):
             )
         return Cells(words, found)
 
+    def version(self, cut: Cut, n_rows: int, version: int) -> Cells:
+        """The ciphertexts of a cut in one version, whatever others there are; absent where it is not stored in it."""
+        words = np.zeros((n_rows, cut.width), np.uint64)
+        found = np.full((n_rows, cut.width), ABSENT, np.int16)
+        for place, rows, body in self._bodies(cut, n_rows, version):
+            words[rows, place.slots] = body
+            found[rows, place.slots] = version
+        return Cells(words, found)
+
     def presence(self, cut: Cut, n_rows: int) -> NDArray[np.int16]:
         """int16 [n_rows, slots]: the latest version of each cell, -1 where absent. Reads no ciphertext."""
         found = np.full((n_rows, cut.width), ABSENT, np.int16)
@@ -279,8 +288,13 @@ class Segments(Tables):
             place = _Place(cut, n_rows, row)
             yield place, place.target, row.accepted_at
 
-    def _bodies(self, cut: Cut, n_rows: int) -> Iterator[tuple[_Place, slice | Ints, Words]]:
-        for row in self._c.execute(self._select(cut, n_rows, _segment.c.body)):
+    def _bodies(
+        self, cut: Cut, n_rows: int, version: int | None = None
+    ) -> Iterator[tuple[_Place, slice | Ints, Words]]:
+        query = self._select(cut, n_rows, _segment.c.body)
+        if version is not None:
+            query = query.where(_segment.c.version == version)
+        for row in self._c.execute(query):
             place = _Place(cut, n_rows, row)
             body = np.frombuffer(row.body, "<u8").reshape(row.n_rows, row.n_slots)
             yield place, place.target, body[place.source][:, place.columns]
