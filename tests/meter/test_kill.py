@@ -19,7 +19,7 @@ from tests.meter.test_single_use import cells
 from tests.meter.town import D0, Town, moment, new_bank
 
 WORKER = """
-import struct, sys
+import os, struct, sys
 from pathlib import Path
 import numpy as np
 from quietgrid.crypto.secret.masks import warm
@@ -30,8 +30,8 @@ from quietgrid.model.readings import Readings
 folder, seed = Path(sys.argv[1]), int(sys.argv[2])
 rng = np.random.default_rng(seed)
 clock = ManualClock(0.0)
-with open(folder / "clock", "r+b") as file:
-    clock.unix = struct.unpack("<d", file.read(8))[0]
+hands = os.open(folder / "clock", os.O_RDWR)
+clock.unix = struct.unpack("<d", os.pread(hands, 8, 0))[0]
 bank = MeterBank.open(folder / "bank", clock)
 out = open(folder / f"told.{seed}", "ab", buffering=0)
 first = int(clock.unix) // 900
@@ -41,7 +41,7 @@ warm()
 print("ready", flush=True)
 while True:
     count = int(rng.integers(1, 40))
-    (folder / "clock").write_bytes(struct.pack("<d", (first + count) * 900.0))
+    os.pwrite(hands, struct.pack("<d", (first + count) * 900.0), 0)  # whole or not at all, unlike a new file
     clock.unix = (first + count) * 900.0
     shape = (2, count)
     batch = Readings(np.array([1, 2], np.uint64), Window(first, first + count, 900),

@@ -16,7 +16,6 @@ account and no password between machines. Bodies are msgpack.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
@@ -26,7 +25,7 @@ import msgspec
 from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.errors import QuietgridError, UnavailableError, VerificationError
-from quietgrid.model.interval import Window
+from quietgrid.model.interval import Clock, SystemClock, Window
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Refusal
 from quietgrid.wire.own import SealedSeries
@@ -77,10 +76,14 @@ class SignedClient:
 
     Args:
         client: Has the base address. identity, community, home: who asks.
+        clock: The machine's, not the community's: requests age in real time.
     """
 
-    def __init__(self, client: httpx.Client, identity: Identity, community: bytes, home: int) -> None:
+    def __init__(
+        self, client: httpx.Client, identity: Identity, community: bytes, home: int, clock: Clock | None = None
+    ) -> None:
         self._client, self._identity, self._community, self._home = client, identity, community, home
+        self._clock = clock or SystemClock()
 
     def get(self, path: str, kind: type[T], **query: str | int) -> T:
         """GET and decode, or the error that was answered."""
@@ -99,7 +102,7 @@ class SignedClient:
         target = request.url.raw_path.decode()
         signed = (request.method, target, request.content)
         request.headers["Authorization"] = authorization(
-            self._identity, self._community, self._home, signed, time.time()
+            self._identity, self._community, self._home, signed, self._clock.now()
         )
         try:
             answer = self._client.send(request)
