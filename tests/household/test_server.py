@@ -273,7 +273,7 @@ def platform_app(village: Village) -> Starlette:  # noqa: F811
                     found = village.platform.proofs.append(unpack_signed(body))
                 case "ledger":
                     found = village.holders[0].ledger(int(query["after"]), int(query["limit"]))
-                case "notices":
+                case "register":
                     found = village.holders[0].notices(
                         [unpack_signed(msgspec.msgpack.encode(item)) for item in msgspec.msgpack.decode(body)]
                     )

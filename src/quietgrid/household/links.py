@@ -10,8 +10,8 @@ account and no password between machines. Bodies are msgpack.
                 GET  /api/v1/own/closes?first=&end=                  list of Signed[Close] of our leaf
                 GET  /api/v1/own/records?first=&end=                 list of Signed[DayRecord] of our meters, by day
                 POST /api/v1/own/proofs                              Signed[BillScalars]
-    keyholder   GET  /own/ledger?after=&limit=                       Signed[LedgerPage]
-                POST /own/notices                                    list of Signed -> list of Refusal or None
+    keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
+                POST /v1/household/register                          list of Signed -> list of Refusal or None
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.errors import QuietgridError, UnavailableError, VerificationError
 from quietgrid.model.interval import Clock, SystemClock, Window
+from quietgrid.wire.keyholder_http import HOUSEHOLD_REGISTER, LEDGER
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Refusal
 from quietgrid.wire.own import SealedSeries
@@ -172,8 +173,8 @@ class HttpHolder:
 
     def ledger(self, after: int, limit: int) -> Signed:
         """See `HolderLink`."""
-        return self._client.get("/own/ledger", Signed, after=after, limit=limit)
+        return self._client.get(LEDGER, Signed, after=after, limit=limit)
 
     def notices(self, signed: Sequence[Signed]) -> list[Refusal | None]:
         """See `HolderLink`."""
-        return self._client.post("/own/notices", list(signed), list[Refusal | None])
+        return self._client.post(HOUSEHOLD_REGISTER, list(signed), list[Refusal | None])
