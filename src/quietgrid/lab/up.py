@@ -97,7 +97,7 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     holders = [word for url in urls for word in ("--keyholder", url)]
     for index in range(3):
         peers = [word for i, url in enumerate(urls) if i != index for word in ("--peer", f"{i}={url}")]
-        where = ["--index", str(index), "--port", str(ports.keyholders[index]), "--demo-clock", str(state / "clock")]
+        where = ["--index", str(index), "--port", str(ports.keyholders[index]), "--demo-clock"]
         supervisor.add(f"keyholder-{index}", "keyholder", "serve", *where, *peers)
     platform_url = f"http://{HOST}:{ports.platform}"
     own = ["--port", str(ports.platform), "--household-port", str(ports.household), "--pace", str(pace_s)]

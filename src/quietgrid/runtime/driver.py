@@ -140,6 +140,9 @@ class DemoDriver:
         with self._platform.parts.store.read() as tx:
             known = len(tx.registry.meters())
         while not self._stop.is_set():
+            if len(self._platform.keyholders.call(lambda link: link.register([]))) < 3:
+                self._stop.wait(0.2)
+                continue
             try:
                 with self._lock:
                     if known < len(plan.enrolments) or not self._listed():
@@ -248,6 +251,8 @@ class DemoDriver:
                 self._progress.note = "billing run"
                 with self._lock:
                     self._periods.run(window)
+                    if self._progress.phase == "replaying":
+                        self._periods.approve(window, "demo")
 
 
 def months(unix: float, tz: str, resolution: int, count: int) -> list[Window]:
