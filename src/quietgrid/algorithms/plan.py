@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.herd import opens
+from quietgrid.algorithms.herd import opens, opens_together
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window, slots_per_day
@@ -138,7 +138,9 @@ def totals_plan(
     signs = SIGNS[quantity]
     include = {r: present & capable(members, rows, r)[:, None] for r in signs}
     counted = include[IMPORT] if IMPORT in include else include[EXPORT]
-    homes = members.homes[rows]
+    if not rules.on("capability"):
+        counted = present
+    homes = members.homes[rows] if rules.on("homes") else members.pids[rows]
     arrived = by_home(homes, counted)
     count = arrived.sum(axis=0).astype(np.int32)
     allowed = np.ones(present.shape[1], np.bool_)
@@ -178,7 +180,7 @@ class BillsPlan:
         pieces: (offset into the period, close) in order.
         late: Late cells that enter with this batch.
         counts: int32 [h, F], cells behind each number. missing: int32 [h, F], cells of the vector not delivered.
-        allowed: bool [h, F]: numbers that rest on too few cells do not open (`herd.opens`), they are estimated.
+        allowed: bool [h, F]: numbers that rest on too few cells do not open (`algorithms.herd`), they are estimated.
     """
 
     rows: Ints
@@ -249,7 +251,7 @@ def bills_plan(
         arrived = by_home(members.homes[rows], padded)
         cells[:, offset : offset + width] = arrived
         counts += arrived.astype(np.int32) @ used[:, offset : offset + width].T.astype(np.int32)
-    allowed = opens(weights, cells)
+    allowed = opens(weights, cells) & opens_together(registers, weights, cells)
     for column, register in enumerate(registers):
         able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
         counts[~able, column] = 0

@@ -15,6 +15,7 @@ from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF, check_kcv
 from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import VerificationError
+from quietgrid.model.closed import GateRules
 from quietgrid.model.party import MemberList
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.frame import parse_head
@@ -38,8 +39,8 @@ class Enrolled:
     keys: bytes
 
 
-def check_enrolment(signed: Signed, card: CommunityCard, kem: PrivateKem, index: int) -> Enrolled:
-    """Check an enrolment from end to end, or raise `VerificationError`.
+def check_enrolment(signed: Signed, card: CommunityCard, kem: PrivateKem, index: int, rules: GateRules) -> Enrolled:
+    """Check an enrolment from end to end, or raise `VerificationError` (PROTOCOL C, K3, K4, K5).
 
     The meter signed it; it pins this community's keys; the household adopted the meter; a known maker certified it;
     the two chain keys in our blob have the key-check values the meter published.
@@ -57,7 +58,7 @@ def check_enrolment(signed: Signed, card: CommunityCard, kem: PrivateKem, index:
     ):  # fmt: skip
         raise VerificationError("the household adopted another meter", where=f"meter {enrol.pid}", fix="sign again")
     envelope = unpack_signed(enrol.certificate)
-    if envelope.signer not in card.maker_pks:
+    if envelope.signer not in card.maker_pks and rules.on("maker"):
         raise VerificationError("the maker is not recognised", where=f"meter {enrol.pid}", fix="ask the association")
     certificate = open_signed(envelope, Certificate, envelope.signer)
     if certificate.meter_pk != enrol.meter_pk or enrol.registers & ~certificate.registers:
@@ -67,7 +68,7 @@ def check_enrolment(signed: Signed, card: CommunityCard, kem: PrivateKem, index:
     keys = kem.open(enrol.sealed[index], seal_info("enrol", card.community, enrol.pid, f"keyholder {index}"))
     if len(keys) != 64:
         raise VerificationError("a key blob has a wrong length", where=f"meter {enrol.pid}", fix="send two keys")
-    for at, pair in enumerate(PAIRS_OF[index]):
+    for at, pair in enumerate(PAIRS_OF[index] if rules.on("kcv") else ()):
         check_kcv(keys[32 * at : 32 * at + 32], enrol.pid, enrol.kcv[pair])
     return Enrolled(enrol, certificate, keys)
 

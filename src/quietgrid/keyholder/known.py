@@ -40,7 +40,7 @@ class Known:
         closes: hash -> cells. revision_of: hash -> (epoch, revision) of the close.
         late: hash -> late close. blocked: leaves whose totals are stopped.
         consents: subject -> homes whose consent has not expired.
-        void: (leaf, absolute slot) with two signed closes.
+        void: (leaf, absolute slot) with two signed closes. erased: homes whose keys are gone.
     """
 
     closes: CloseIndex
@@ -52,6 +52,7 @@ class Known:
     blocked: set[int] = field(default_factory=set)
     consents: Callable[[str], set[int]] = lambda subject: set()
     void: set[tuple[int, int]] = field(default_factory=set)
+    erased: set[int] = field(default_factory=set)
 
     def newest(self, epoch: int) -> MemberList:
         """The newest revision of an epoch's list."""

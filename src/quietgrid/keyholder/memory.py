@@ -32,6 +32,8 @@ from quietgrid.wire.messages import (
 
 KEPT_CLOSES = 4096
 ENDORSEMENTS = 2
+PLATFORM = "platform"
+"""The recipient of event facts, as a household's consent names it."""
 
 
 class Memory:
@@ -56,6 +58,7 @@ class Memory:
             for data in tx.documents.all("event").values():
                 self.add_event(decode(EventMessage, unpack_signed(data).body))
             self.known.blocked = set(tx.members.blocked())
+            self.known.erased = {int(home) for home in tx.documents.all("erased")}
         self.reload_members()
         self.reload_faults()
 
@@ -100,7 +103,7 @@ class Memory:
 
     def _consents(self, subject: str) -> set[int]:
         with self._store.read() as tx:
-            return {row.home for row in tx.members.consents(subject)}
+            return {row.home for row in tx.members.consents(subject) if row.recipient == PLATFORM}
 
     def vector_names(self, question: QuestionMessage) -> list[str]:
         """Names of the book's vectors a batch is about (one for a late close)."""
@@ -153,20 +156,33 @@ class Memory:
                 return leaf, present, close.signed_at
         return None
 
-    def delivered(self, pid: int, window: Window) -> int:
-        """How many of a meter's cells the closes of a window counted."""
-        for members in self.known.members.values():
-            row = members.row_of.get(pid)
-            if row is not None and members.window == window:
-                leaf = int(members.leaves[row])
-                at = int(np.searchsorted(members.rows(leaf), row))
-                closes = self.known.closes.within(leaf, window.first, window.end)
-                return sum(int(c.present[at].sum()) for c in closes if at < len(c.present))
-        return 0
+    def period_of(self, leaf: int, slot: int) -> Window:
+        """The billing period of a leaf that holds an absolute slot; the epoch's window where none is registered."""
+        for (at, _), book in self.known.books.items():
+            if at == leaf and slot in book.window:
+                return book.window
+        return self.epoch_of(slot)
+
+    def delivered(self, home: int, window: Window) -> int:
+        """How many of a home's cells the closes of a period counted, over all its meters."""
+        members = next((m for _, m in sorted(self.known.members.items(), reverse=True) if _holds(m, window)), None)
+        if members is None:
+            return 0
+        rows = np.flatnonzero(members.homes == np.uint64(home))
+        count = 0
+        for leaf in np.unique(members.leaves[rows]).tolist():
+            places = np.searchsorted(members.rows(leaf), rows[members.leaves[rows] == leaf])
+            for close in self.known.closes.within(leaf, window.first, window.end):
+                count += int(close.present[places[places < len(close.present)]].sum())
+        return count
 
     def per_day(self) -> int:
         """Slots a day of this community."""
         return slots_per_day(self._card.resolution)
+
+
+def _holds(members: MemberList, window: Window) -> bool:
+    return members.window.first <= window.first and window.end <= members.window.end
 
 
 class Closes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from quietgrid.algorithms.weights import resolve
 from quietgrid.algorithms.wide import MAX_VECTORS, check_book
-from quietgrid.crypto.public.envelope import Signed, pack_signed
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import ForbiddenError, GateRefusal, NotFoundError, VerificationError
 from quietgrid.keyholder.intake import omitted_cells
@@ -28,9 +28,9 @@ from quietgrid.wire.messages import (
     Omission,
     Prices,
 )
-from quietgrid.wire.own import Erase
+from quietgrid.wire.own import Erase, Withdrawal
 
-H = TypeVar("H", Consent, Omission, Erase)
+H = TypeVar("H", Consent, Omission, Erase, Withdrawal)
 
 
 class Registrar:
@@ -42,7 +42,7 @@ class Registrar:
         self._by_name = {
             BookMessage.NAME: self._book, Prices.NAME: self._prices, EventMessage.NAME: self._event,
             Consent.NAME: self._consent, Endorsement.NAME: self._endorsement, Omission.NAME: self._omission,
-            Clearance.NAME: self._clearance, Erase.NAME: self._erase,
+            Clearance.NAME: self._clearance, Erase.NAME: self._erase, Withdrawal.NAME: self._withdrawal,
         }  # fmt: skip
 
     def take(self, signed: Signed) -> None:
@@ -57,6 +57,11 @@ class Registrar:
         message = open_signed(signed, BookMessage, parts.card.platform_pk)
         book = book_of(message)
         members = known.newest(message.epoch)
+        if message.resolution != members.window.resolution or not 0 <= book.leaf < len(members.leaf_names):
+            raise GateRefusal(
+                "book", "the book has another resolution or leaf than the epoch", where=f"leaf {book.leaf}",
+                fix="make it for the epoch's list",
+            )  # fmt: skip
         if not (members.window.first <= book.window.first and book.window.end <= members.window.end):
             raise GateRefusal(
                 "book", "the period reaches outside its epoch", where=f"leaf {book.leaf}", fix="shorten it"
@@ -118,6 +123,17 @@ class Registrar:
                     pack_signed(signed),
                 )
             )
+            tx.documents.put("consent", signed.hash().hex(), pack_signed(signed))
+
+    def _withdrawal(self, signed: Signed) -> None:
+        """A consent taken back counts for no question that is asked from now on."""
+        message = self._by_household(signed, Withdrawal)
+        with self._parts.store.begin() as tx:
+            data = tx.documents.get("consent", message.consent.hex())
+            consent = decode(Consent, unpack_signed(data).body)
+            if consent.home != message.home:
+                raise NotFoundError("no such consent of this home", where=signed.name, fix="name the home's own")
+            tx.members.revoke_consent(consent.home, consent.subject, consent.recipient)
 
     def _endorsement(self, signed: Signed) -> None:
         message = next(
@@ -147,12 +163,12 @@ class Registrar:
         with parts.store.begin() as tx:
             slots = np.array(sorted(left_out), np.int64)
             tx.members.put_omission(message.home, np.full(len(slots), message.pid, np.uint64), slots)
-            window = memory.epoch_of(int(slots[0]))
-            omitted = tx.members.omissions(message.home, window.first, window.end)
-            delivered = memory.delivered(message.pid, window) + omitted
-            if parts.rules.on("omission") and omitted * 100 > parts.rules.max_omitted_percent * delivered:
-                tx.members.block_leaf(leaf, "delivered readings were left out of closes")
-                memory.known.blocked.add(leaf)
+            for window in {memory.period_of(leaf, at) for at in left_out}:
+                omitted = tx.members.omissions(message.home, window.first, window.end)
+                delivered = memory.delivered(message.home, window) + omitted
+                if parts.rules.on("omission") and omitted * 100 > parts.rules.max_omitted_percent * delivered:
+                    tx.members.block_leaf(leaf, "delivered readings were left out of closes")
+                    memory.known.blocked.add(leaf)
 
     def _clearance(self, signed: Signed) -> None:
         message = open_signed(signed, Clearance, self._parts.card.auditor_pk)
@@ -171,6 +187,9 @@ class Registrar:
             parts.keys.erase_row(row)
         with parts.store.begin() as tx:
             tx.ledger.erase_home(message.home)
+            tx.documents.put("erased", str(message.home), b"")
+        self._memory.known.erased.add(message.home)
+        parts.store.scrub()
 
     def _by_household(self, signed: Signed, kind: type[H]) -> H:
         public = next((pk for pk in self._memory.household_pk.values() if pk == signed.signer), None)
@@ -187,4 +206,6 @@ def check_bands(book: Book) -> None:
     if len(book.vectors) > MAX_VECTORS:
         raise GateRefusal("book", "too many vectors", where=f"leaf {book.leaf}", fix=f"use at most {MAX_VECTORS}")
     bands = tuple(v for v in book.vectors if v.rule != "prices")
+    if not bands:
+        raise GateRefusal("book", "a book needs a band", where=f"leaf {book.leaf}", fix="add the plain sum: all")
     check_book(Book(book.leaf, book.window, bands), np.stack([resolve(v, book.window) for v in bands]))

@@ -32,6 +32,7 @@ from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import (
     Ack,
     Endorsement,
+    Enrol,
     Head,
     LedgerNote,
     Members,
@@ -68,23 +69,33 @@ class Keyholder:
         new: list[Enrolled] = []
         for signed in enrolments:
             try:
-                checked = check_enrolment(signed, parts.card, parts.kem, self.index)
-                known = self.memory.enrolments.get(checked.message.pid)
-                if known is None:
+                checked = check_enrolment(signed, parts.card, parts.kem, self.index, parts.rules)
+                if self._is_new(checked.message):
                     new.append(checked)
-                elif known[0] != checked.message.hash():
-                    raise ConflictError(
-                        "this meter is enrolled with other keys", where=f"meter {checked.message.pid}",
-                        fix="replace the meter: a new pid",
-                    )  # fmt: skip
                 out.append(parts.identity.sign(Ack(self.index, checked.message.pid, checked.message.hash())))
             except QuietgridError as error:
                 out.append(refusal_of(error))
         with self._writing:
+            new = [checked for checked in new if self._is_new(checked.message)]
             take(parts, new)
             for checked in new:
                 self.memory.enrolled(checked.message, checked.message.hash(), checked.certificate)
         return out
+
+    def _is_new(self, message: Enrol) -> bool:
+        """Whether a meter is not enrolled yet; `ConflictError` if it is with other keys, or its home is another's."""
+        known = self.memory.enrolments.get(message.pid)
+        if known is not None and known[0] != message.hash():
+            raise ConflictError(
+                "this meter is enrolled with other keys", where=f"meter {message.pid}",
+                fix="replace the meter: a new pid",
+            )  # fmt: skip
+        if self.memory.household_pk.get(message.home, message.household_pk) != message.household_pk:
+            raise ConflictError(
+                "the home has another household's key", where=f"home {message.home}",
+                fix="let the household of this home adopt the meter; a move is a new home",
+            )  # fmt: skip
+        return known is None
 
     def members(self, signed: Signed) -> Signed:
         """Check the registrar's list against the enrolments seen here; a signed `Endorsement`."""
@@ -145,8 +156,8 @@ class Keyholder:
 
     def _peer_of(self, head: Signed) -> int:
         for index, public in enumerate(self.parts.card.keyholder_pks):
-            if head.signer == public and index != self.index:
-                return open_signed(head, Head, public).keyholder
+            if head.signer == public and index == open_signed(head, Head, public).keyholder != self.index:
+                return index
         raise VerificationError("not a peer of this community", where="head", fix="use the card's keyholders")
 
     def _keep_head(self, head: Signed) -> None:
@@ -174,7 +185,9 @@ class Keyholder:
             for at, signed in enumerate(questions):
                 try:
                     message = open_signed(signed, QuestionMessage, self.parts.card.platform_pk)
-                    decided.append((at, message, self._decide(message)))
+                    out[at] = self._released(signed.hash())
+                    if out[at] is None:
+                        decided.append((at, message, self._decide(message)))
                 except QuietgridError as error:
                     out[at] = refusal_of(error)
             wanted = [list(m.closes) + ([e.subject] if e.subject else []) for _, m, e in decided]
@@ -188,8 +201,15 @@ class Keyholder:
                     )
                 else:
                     ready.append((at, message, ruling))
-            self._release(questions, ready, out)
+            if ready:
+                self._release(questions, ready, out)
         return [o if o is not None else Refusal(500, "", "not answered", "", "") for o in out]
+
+    def _released(self, question: bytes) -> Signed | None:
+        """What was sent before for the same question: the same bytes for ever."""
+        with self.parts.store.read() as tx:
+            stored = tx.votes.release(question)
+        return None if stored is None else unpack_signed(stored)
 
     def _decide(self, message: QuestionMessage) -> Evaluated:
         if message.community != self.parts.card.community:
@@ -235,7 +255,15 @@ class Keyholder:
                 out[at] = refusal_of(error)
         with parts.store.begin() as tx:
             for at, message, ruling, signed in answers:
+                before = tx.documents.find("answered", ruling.release)
+                if before not in (None, message.hash()) and parts.rules.on("once"):
+                    refusal = GateRefusal(
+                        "once", "this was answered already", where=message.node, fix="read that answer"
+                    )
+                    out[at] = refusal_of(refusal)
+                    continue
                 if tx.votes.put_release(message.hash(), pack_signed(signed)):
+                    tx.documents.replace("answered", ruling.release, message.hash())
                     ledger.append(tx, self._notes(message, ruling))
                     if len(ruling.homes):
                         tx.documents.put("question", message.hash().hex(), pack_signed(asked[at]))
@@ -292,7 +320,7 @@ class Keyholder:
                     continue
                 notes = self._fact_notes(unpack_signed(asked), message)
                 with self.parts.store.begin() as tx:
-                    tx.documents.put("opened", key, pack_signed(signed))
+                    tx.documents.put("opened", key, signed.hash())  # the numbers only go into the homes' own entries
                     ledger.append(tx, notes)
 
     def _fact_notes(self, question: Signed, opened: Opened) -> list[tuple[int | None, LedgerNote]]:

@@ -29,8 +29,9 @@ def total_of(node: str, quantity: Quantity, plan: TotalsPlan, members: MemberLis
 def facts_of(book: Book, plan: BillsPlan, answer: Answer) -> list[Fact]:
     """The facts of a batch, home by home, vectors in book order; a number that may not open counts as missing."""
     values = answer.values.reshape(len(plan.homes), -1)
-    counts = np.where(plan.allowed, plan.counts, 0)
-    missing = np.where(plan.allowed, plan.missing, plan.missing + plan.counts)
+    allowed = answer.allowed.reshape(values.shape)
+    counts = np.where(allowed, plan.counts, 0)
+    missing = np.where(allowed, plan.missing, plan.missing + plan.counts)
     return [
         Fact(
             int(home), vector.name, vector.register, book.window, int(values[row, column]),

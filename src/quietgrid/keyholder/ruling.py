@@ -1,0 +1,115 @@
+"""What the gate's rulings share: their form, the closes and the book a question names.
+
+Everything is a pure function of what the keyholder knows (`keyholder.known`) and the question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.algorithms.plan import Bits, Ints
+from quietgrid.algorithms.weights import price_weights, resolve
+from quietgrid.algorithms.wide import check_book
+from quietgrid.errors import GateRefusal, NotFoundError
+from quietgrid.keyholder.known import Known
+from quietgrid.keyholder.sums import DayKeys, Masks
+from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.interval import slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.model.question import Book, Vector
+from quietgrid.wire.messages import QuestionMessage
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What may open.
+
+    Args:
+        allowed: bool [numbers]. counts: int32 [numbers], homes (totals) or cells (facts) behind each.
+        homes: For facts, the home of each row of numbers; empty for totals.
+        subject: What keyholders must have voted on besides the closes (batches, late closes, events), or None.
+        component: Day keys of the member rows of `rows` -> one pair's component sums, uint64 [numbers].
+        rows: Member-list rows whose keys are needed. leaves: leaves it is about.
+        release: Key under which it is released once: the same key is never released for another question.
+    """
+
+    allowed: Bits
+    counts: NDArray[np.int32]
+    homes: NDArray[np.uint64]
+    subject: bytes | None
+    component: Callable[[DayKeys], Masks]
+    rows: Ints
+    members: MemberList
+    leaves: tuple[int, ...]
+    release: str
+
+
+def closes_of(question: QuestionMessage, members: MemberList, digests: Sequence[bytes], known: Known) -> list[Closed]:
+    """The named closes; all of the question's own epoch, since their bits count rows of that epoch's list."""
+    closes = [known.closed(digest) for digest in digests]
+    per_day = slots_per_day(members.window.resolution)
+    window = members.window
+    if any(c.day * per_day + c.a < window.first or c.day * per_day + c.b > window.end for c in closes):
+        raise GateRefusal(
+            "partition", "a close is of another epoch", where=question.node, fix="ask with the epoch of the closes"
+        )
+    return closes
+
+
+def erased(homes: NDArray[np.uint64], known: Known) -> Bits:
+    """bool [n]: homes whose keys were erased here; their cells can never be opened again."""
+    return np.isin(homes, np.array(sorted(known.erased), np.uint64))
+
+
+def book_weights(book: Book, known: Known, rules: GateRules) -> Ints:
+    """int64 [F, T]: the book's weights, recomputed from its rules and the published prices.
+
+    Raises:
+        GateRefusal: ``weights`` if prices are missing, ``wide`` if a price vector could single out an interval.
+    """
+    weights = np.zeros((len(book.vectors), len(book.window)), np.int64)
+    for row, vector in enumerate(book.vectors):
+        weights[row] = vector_weights(vector, book, known, rules)
+    if rules.on("wide"):
+        check_book(book, weights)
+    return weights
+
+
+def vector_weights(vector: Vector, book: Book, known: Known, rules: GateRules) -> Ints:
+    """int64 [T]: the weights of one vector.
+
+    Raises:
+        GateRefusal: ``weights`` if its prices are not published.
+    """
+    if vector.rule != "prices":
+        return resolve(vector, book.window)
+    published = known.prices.get(vector.feed, {})
+    try:
+        series = np.array([published[slot] for slot in range(book.window.first, book.window.end)], np.int64)
+    except KeyError as error:
+        raise GateRefusal(
+            "weights", "prices of the period are not all published", where=vector.feed, fix="publish them first"
+        ) from error
+    return price_weights(series).weights if rules.on("wide") else series
+
+
+def find_book(question: QuestionMessage, known: Known, leaf: int) -> Book:
+    """The book registered for exactly the asked period."""
+    book = known.books.get((leaf, question.first))
+    if book is None or book.window.end != question.end:
+        raise GateRefusal(
+            "book", "no book is registered for this leaf and period", where=question.node,
+            fix="register the book before the period starts",
+        )  # fmt: skip
+    return book
+
+
+def leaf_of(question: QuestionMessage, members: MemberList) -> int:
+    """Number of the leaf a question is about."""
+    if question.node not in members.leaf_names:
+        raise NotFoundError("no leaf has this name", where=question.node, fix="name a leaf of the epoch")
+    return members.leaf_names.index(question.node)
