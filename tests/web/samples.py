@@ -52,6 +52,7 @@ def glance() -> dict[str, Any]:
         "live_every": 5,
         "home": {"name": "Home 17", "now_w": 1312, "today_wh": 6_420},
         "spec": spec,
+        "household_url": "http://home.localhost:8001",
     }
 
 
@@ -65,6 +66,7 @@ def start(spied: bool = True) -> dict[str, Any]:
         "rule": "floor", "at": EVENING + 200, "home": "Home 17", "privacy_url": "http://home.localhost:8001/privacy",
         "what": "One home is fewer than 15. No keyholder answers a question about one home's interval.",
         "fix": "Ask for a feeder: its total of 48 homes is open to you.",
+        "answers": [{"name": f"Keyholder {n}", "text": "floor: this asks for one home; a total needs at least 15 homes"} for n in range(3)],
     }  # fmt: skip
     holders = [
         {"number": 0, "name": "household association", "state": "up"},
@@ -322,9 +324,9 @@ def trail() -> dict[str, Any]:
                    {"name": "Refused", "color": "export", "style": "hatch", "stack": "a", "data": [int(60 * wobble("r", d) ** 3) for d in range(12)]}],
     }  # fmt: skip
     return base(
-        "auditor", active="trail", chain={"ok": True, "entries": 18_204, "head": digest, "checked_at": EVENING, "copies": 3},
+        "auditor", active="trail", chain={"ok": True, "entries": 18_204, "head": digest, "checked_at": EVENING},
         filters={"kind": "", "kinds": [("", "everything"), ("refused", "refused only")], "text": ""}, entries=entries, page=1, pages=912,
-        volume=volume, export_url="/audit/bundle.zip", verified={"ok": True, "text": "18,204 entries read, every hash fits, all three copies agree."},
+        volume=volume, export_url="/audit/bundle.zip", verified={"ok": True, "text": "18,204 entries read, every hash fits."},
     )  # fmt: skip
 
 
@@ -348,10 +350,10 @@ def home() -> dict[str, Any]:
         "series": [{"name": "Used", "color": "home", "style": "bar", "data": [round(9 + 5 * wobble("w", d), 1) for d in range(14)]}],
     }  # fmt: skip
     return base(
-        "household", active="home", now={"use_w": 1312, "export_w": None, "at": EVENING},
-        today={"import_wh": 6_420, "export_wh": 4_910, "cost_micro": -310_000, "yesterday_wh": 7_080, "self_share": 0.43, "spec": spec},
-        month={"label": "March 2026", "left": 3, "refused": 1}, stale_s=0,
-        bill={"number": "2026-02-0017", "period": "February 2026", "amount_micro": 61_204_000, "verified": True, "href": "/bills/2026-02-0017"},
+        "household", active="home", now={"use_w": 1312, "at": EVENING},
+        today={"import_wh": 6_420, "export_wh": 4_910, "cost_micro": -310_000, "yesterday_wh": 7_080, "spec": spec},
+        month={"label": "March 2026", "left": 3, "refused": 1}, stale="",
+        bill={"period": "February 2026", "amount_micro": 61_204_000, "state": "verified", "href": "/bills/1969820-0"},
         week=week,
     )  # fmt: skip
 
@@ -359,34 +361,34 @@ def home() -> dict[str, Any]:
 def bills() -> dict[str, Any]:
     rows = [
         {
-            "number": "2026-02-0017",
+            "number": "1969820-0",
             "period": "February 2026",
             "energy_wh": 212_431,
             "estimated_wh": 1_240,
             "amount_micro": 61_204_000,
-            "due": EVENING + 9 * DAY,
             "state": "open",
-            "href": "/bills/2026-02-0017",
+            "replaced": False,
+            "href": "/bills/1969820-0",
         },
         {
-            "number": "2026-01-0017",
+            "number": "1966844-0",
             "period": "January 2026",
             "energy_wh": 251_002,
             "estimated_wh": 0,
             "amount_micro": 74_310_000,
-            "due": EVENING - 20 * DAY,
             "state": "verified",
-            "href": "/bills/2026-01-0017",
+            "replaced": False,
+            "href": "/bills/1966844-0",
         },
         {
-            "number": "2025-12-0017",
+            "number": "1963868-0",
             "period": "December 2025",
             "energy_wh": 244_870,
             "estimated_wh": 0,
             "amount_micro": -2_100_000,
-            "due": EVENING - 50 * DAY,
             "state": "disputed",
-            "href": "/bills/2025-12-0017",
+            "replaced": False,
+            "href": "/bills/1963868-0",
         },
     ]
     return base("household", active="bills", bills=rows)
@@ -400,14 +402,23 @@ def bill() -> dict[str, Any]:
             "price_micro": 312_000,
             "amount_micro": 46_248_072,
             "estimated": False,
+            "mean": False,
         },
-        {"text": "Night", "energy_wh": 62_960, "price_micro": 224_000, "amount_micro": 14_103_040, "estimated": False},
+        {
+            "text": "Night",
+            "energy_wh": 62_960,
+            "price_micro": 224_000,
+            "amount_micro": 14_103_040,
+            "estimated": False,
+            "mean": False,
+        },
         {
             "text": "Day, 06:00 to 22:00",
             "energy_wh": 1_240,
             "price_micro": 312_000,
             "amount_micro": 386_880,
             "estimated": True,
+            "mean": False,
         },
         {
             "text": "Standing charge, 28 days",
@@ -415,8 +426,16 @@ def bill() -> dict[str, Any]:
             "price_micro": None,
             "amount_micro": 9_520_000,
             "estimated": False,
+            "mean": False,
         },
-        {"text": "Fed in", "energy_wh": 118_410, "price_micro": 79_400, "amount_micro": -9_401_754, "estimated": False},
+        {
+            "text": "Fed in",
+            "energy_wh": 118_410,
+            "price_micro": 79_400,
+            "amount_micro": -9_401_754,
+            "estimated": False,
+            "mean": False,
+        },
     ]
     checks = [
         {"name": "Own readings", "ok": True, "text": "2,676 readings opened at home give the same band sums"},
@@ -424,16 +443,19 @@ def bill() -> dict[str, Any]:
         {"name": "Receipts", "ok": True, "text": "every delivered reading is in the bill"},
         {"name": "Estimate", "ok": None, "text": "12 readings came late and wait in the pool"},
     ]
+    sums = [
+        {"name": "Day, used", "opened": "148.2 kWh", "own": "148.2 kWh", "intervals": 1_780, "late": 0, "verdict": "holds"},
+        {"name": "Night, used", "opened": "63.0 kWh", "own": "63.0 kWh", "intervals": 896, "late": 12, "verdict": "waiting"},
+    ]  # fmt: skip
     left = [
         {"what": "Day, used", "value": "148.2 kWh"},
         {"what": "Night, used", "value": "63.0 kWh"},
         {"what": "Fed in", "value": "118.4 kWh"},
     ]
     return base("household", active="bills", bill={
-        "number": "2026-02-0017", "period": "February 2026", "first": MIDNIGHT - 39 * DAY, "end": MIDNIGHT - 11 * DAY, "tariff": "Day and night, solar credit",
-        "party": "Familie Özdemir-Hohenstein", "address": "North Lane 17, Lindenhof", "due": EVENING + 9 * DAY, "lines": lines,
-        "net_micro": 60_856_238, "vat_bp": 1900, "vat_micro": 11_562_685, "total_micro": 72_418_923, "estimated_wh": 1_240, "state": "open",
-        "checks": checks, "pdf_url": "/bills/2026-02-0017.pdf", "left": left,
+        "number": "1969820-0", "period": "February 2026", "first": MIDNIGHT - 39 * DAY, "end": MIDNIGHT - 11 * DAY, "tariff": "Day and night, solar credit",
+        "party": "Familie Özdemir-Hohenstein", "lines": lines, "net_micro": 60_856_238, "vat": [{"rate_bp": 1900, "amount_micro": 11_562_685}],
+        "amount_micro": 72_420_000, "estimated_wh": 1_240, "state": "waiting", "checks": checks, "sums": sums, "released": False, "left": left,
     })  # fmt: skip
 
 
@@ -448,9 +470,10 @@ def history() -> dict[str, Any]:
     }  # fmt: skip
     return base(
         "household", active="history", spec=spec,
-        view={"value": "week", "list": [("day", "Day"), ("week", "Week"), ("month", "Month")], "label": "5 to 11 March 2026", "before": "?view=week&first=2026-02-26", "after": ""},
+        view={"value": "week", "first": "2026-03-05", "list": [(v, v.capitalize(), f"?view={v}&first=2026-03-05") for v in ("day", "week", "month")], "label": "5 to 11 March 2026", "before": "?view=week&first=2026-02-26", "after": ""},
         facts={"import_wh": 84_310, "export_wh": 31_200, "peak_w": 4_312, "peak_at": EVENING - 2 * DAY, "base_w": 142, "missing": 22},
-        csv_url="/history.csv", greenbutton_url="",
+        csv_url="/history.csv?view=week&first=2026-03-05", earliest="2026-01-31", latest="2026-03-12",
+        rows=[{"name": "Thu 5 Mar, 00:00", "values": used[:1]}, {"name": "Sun 8 Mar, 01:00", "values": used[292:293]}],
     )  # fmt: skip
 
 
@@ -473,7 +496,8 @@ def privacy() -> dict[str, Any]:
     ]
     return base(
         "household", active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
-        entries=entries, counted={"homes": 28, "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING}, limits=limits,
+        entries=entries, counted={"homes": 15, "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING, "trouble": []}, limits=limits,
+        totals=[{"node": "North Lane 1", "what": "drawn from the grid", "intervals": 1_122, "span": "1 to 12 March 2026", "agree": True}],
     )  # fmt: skip
 
 
@@ -486,7 +510,7 @@ def consents() -> dict[str, Any]:
             "days": "1 to 7 Feb 2026",
             "until": EVENING + 30 * DAY,
             "state": "active",
-            "opened": True,
+            "package_url": "/consents/c1/package",
         },
         {
             "id": "c0",
@@ -495,13 +519,22 @@ def consents() -> dict[str, Any]:
             "days": "12 Jan 2026",
             "until": EVENING - 10 * DAY,
             "state": "ended",
-            "opened": True,
+            "package_url": "/consents/c1/package",
         },
     ]
     return base(
-        "household", active="consents", consents=rows, recipients=[("advice", "Energieberatung Lindenhof e. V."), ("nord", "Solar Nord")],
+        "household", active="consents", consents=rows, recipients=[("0", "Energieberatung Lindenhof e. V."), ("1", "Solar Nord")], given="c1", home="17",
         purposes=[("advice", "Advice"), ("offer", "An offer")], earliest="2026-01-31", latest="2026-03-11", backup={"made_at": None},
     )  # fmt: skip
+
+
+def entry() -> dict[str, Any]:
+    one = privacy()["entries"][1]
+    return base("household", active="privacy", entry={
+        "text": "For bills of the period, 1 Feb 2026 00:00 to 1 Mar 2026 00:00, these sums of your home were opened: day 148.2 kWh. No single interval was.",
+        "entries": [one], "hash": "cd34" * 16, "at": one["at"], "agree": True, "verdict": "holds", "closes": ["ab" * 32],
+        "holders": [{"number": n, "has": n != 1, "away": n == 1} for n in range(3)],
+    })  # fmt: skip
 
 
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
@@ -519,9 +552,11 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "billing": ("mdms/billing.html", billing()),
         "billing-refused": ("mdms/billing.html", billing_refused()),
         "roles": ("mdms/roles.html", roles()),
+        "trust": ("trust.html", base("analyst", floor=15)),
         "trail": ("audit/trail.html", trail()),
         "trail-empty": ("audit/trail.html", empty_trail),
         "glance": ("household/glance.html", glance()),
+        "glance-sealed": ("household/glance.html", glance() | {"home": None, "spec": None}),
         "home": ("household/home.html", home()),
         "bills": ("household/bills.html", bills()),
         "bills-empty": ("household/bills.html", bills() | {"bills": []}),
@@ -529,5 +564,12 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "history": ("household/history.html", history()),
         "privacy": ("household/privacy.html", privacy()),
         "privacy-empty": ("household/privacy.html", privacy() | {"entries": []}),
+        "entry": ("household/entry.html", entry()),
         "consents": ("household/consents.html", consents()),
+        "backup": (
+            "household/backup.html",
+            base("household", active="consents", made={"code": "7QK2-M9RD-XW4T", "blob": "q83vEjRWeJA=" * 40}),
+        ),
+        "welcome": ("household/welcome.html", base(error="This sign-in link has been used or is too old.")),
+        "erased": ("household/erased.html", base()),
     }

@@ -1,0 +1,437 @@
+"""The household's HTML pages as routes, and the app of its origin.
+
+Every page is for whoever is signed in to one home; what changes something repeats the session's CSRF token. Pages work
+without scripts; with them they are live. Nothing of a request or answer is logged.
+
+    GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /privacy  /privacy.csv  /privacy.json
+         /privacy/{entry}  /consents  /consents/{id}/package  /glance  /events  /events/privacy  /events/glance
+         /sign-in  /static/{path}
+    POST /bills/{n}/verify  /consents  /consents/{id}  /consents/backup  /consents/erase  /signout
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from quietgrid.errors import ForbiddenError, InputError, NotFoundError, QuietgridError
+from quietgrid.homeweb import bills, consents, front, privacy
+from quietgrid.homeweb.desk import Desk
+from quietgrid.homeweb.live import FrameWatch, HomeWatch, Look, PrivacyWatch, stream
+from quietgrid.homeweb.settings import PageSettings
+from quietgrid.homeweb.signin import LinkSessions
+from quietgrid.household.checking import decode_bill
+from quietgrid.household.guard import Guard, TooLarge
+from quietgrid.household.server import COOKIE, HOSTS, Origin
+from quietgrid.household.server import create_app as create_api
+from quietgrid.household.sessions import Session
+from quietgrid.web.environment import STATIC, render, security_headers
+
+FRAME_COOKIE = "quietgrid_frame"
+API = ("/api/", "/healthz", "/sign-out")
+Context = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One signed-in request. `form`: of a POST, checked to come from our own page."""
+
+    desk: Desk
+    session: Session
+    request: Request
+    form: Mapping[str, str]
+
+
+View = Callable[["Pages", Visit], Response]
+
+
+class Pages:
+    """What the routes share.
+
+    Args:
+        origin: Homes and sessions. settings: See `PageSettings`.
+    """
+
+    def __init__(self, origin: Origin, settings: PageSettings) -> None:
+        self.origin, self.settings = origin, settings
+        self._desks: dict[int, Desk] = {}
+
+    def desk(self, home: int) -> Desk:
+        """The desk of a home."""
+        known = self._desks.get(home)
+        if known is None or known.home is not self.origin.homes[home]:
+            known = self._desks[home] = Desk(self.origin.homes[home])
+        return known
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def headers(self, **frame: str) -> dict[str, str]:
+        """Of every page. The referrer goes to ourselves only: without it browsers hide where a form came from."""
+        return security_headers(**frame) | {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+
+    def base(self, visit: Visit | None, active: str = "", live: str = "") -> Context:
+        """The context of `base.html`."""
+        card = next(iter(self.origin.homes.values())).parts.card if self.origin.homes else None
+        viewer = None
+        if visit is not None:
+            viewer = {"name": self.settings.name_of(visit.session.home), "role": "household"}
+        return {
+            "lang": "en",
+            "demo": self.settings.demo,
+            "csrf": visit.session.csrf if visit is not None else "",
+            "community": {
+                "name": card.name if card else "",
+                "tz": card.tz if card else "UTC",
+                "currency": card.currency if card else "EUR",
+            },
+            "viewer": viewer,
+            "active": active,
+            "live": live,
+            "live_every": self.settings.live_every,
+            "platform_url": self.settings.platform_url,
+            "household_url": self.settings.household_url,
+        }
+
+    def page(self, template: str, context: Context, status: int = 200) -> Response:
+        """A rendered page."""
+        return HTMLResponse(render(template, context), status, headers=self.headers())
+
+    def problem(self, request: Request, error: QuietgridError) -> Response:
+        """An error as a page."""
+        found = self.origin.signed_in(request)
+        visit = None if found is None else Visit(self.desk(found[0].home), found[0], request, {})
+        what = error.what[:1].upper() + error.what[1:]
+        shown: Context = {
+            "title": error.title, "status": error.http_status, "what": f"{what.rstrip('.')}.", "where": error.where,
+            "fix": error.fix, "id": secrets.token_hex(4),
+            "kind": "forbidden" if error.http_status == 403 else "empty" if error.http_status == 404 else "error",
+        }  # fmt: skip
+        retry = request.url.path if request.method == "GET" and error.http_status == 503 else ""
+        if visit is None:
+            return self.welcome(shown["what"], error.http_status)
+        return self.page("error.html", self.base(visit) | {"problem": shown, "retry": retry}, error.http_status)
+
+    def welcome(self, error: str = "", status: int = 401) -> Response:
+        """The page for whoever is not signed in."""
+        return self.page("household/welcome.html", self.base(None) | {"error": error}, status)
+
+    # -- endpoints -------------------------------------------------------------------------------------------------
+
+    def signed_in(self, view: View) -> Callable[[Request], Awaitable[Response]]:
+        """Signed in, from our own page if it changes something; then the view in a worker thread."""
+
+        async def endpoint(request: Request) -> Response:
+            found = await run_in_threadpool(self.origin.signed_in, request)
+            if found is None:
+                return self.welcome()
+            form: dict[str, str] = {}
+            if request.method == "POST":
+                form = _form(await request.body())
+                _check(request, found[0], form)
+            visit = Visit(self.desk(found[0].home), found[0], request, form)
+            return await run_in_threadpool(view, self, visit)
+
+        return endpoint
+
+    def live(self, watch: Callable[[Desk, str], Look]) -> Callable[[Request], Awaitable[Response]]:
+        """A stream for whoever is signed in."""
+
+        async def endpoint(request: Request) -> Response:
+            found = await run_in_threadpool(self.origin.signed_in, request)
+            if found is None:
+                return Response(status_code=204)  # tells the browser not to come back
+            look = watch(self.desk(found[0].home), self.settings.name_of(found[0].home))
+            return self.stream(request, look, lambda: self.origin.signed_in(request) is not None)
+
+        return endpoint
+
+    def stream(self, request: Request, look: Look, allowed: Callable[[], bool]) -> Response:
+        """A stream of events."""
+        text = stream(request, look, allowed, self.settings.live_every)
+        return StreamingResponse(text, media_type="text/event-stream", headers=self.headers())
+
+    def frame_home(self, request: Request) -> int | None:
+        """Whose curve the frame shows."""
+        found = self.origin.signed_in(request)
+        if found is not None:
+            return found[0].home
+        sessions = self.origin.sessions
+        if not isinstance(sessions, LinkSessions):
+            return None
+        home = sessions.frame_home(request.cookies.get(FRAME_COOKIE, ""))
+        return home if home in self.origin.homes else None
+
+
+def pages(origin: Origin, context: PageSettings) -> list[Route]:
+    """The routes of all pages."""
+    return _routes(Pages(origin, context))
+
+
+def _routes(p: Pages) -> list[Route]:
+    def get(path: str, view: View) -> Route:
+        return Route(path, p.signed_in(view), methods=["GET"])
+
+    def post(path: str, view: View) -> Route:
+        return Route(path, p.signed_in(view), methods=["POST"])
+
+    return [
+        get("/", _home),
+        get("/history", _history),
+        get("/history.csv", _history_csv),
+        get("/bills", _bills),
+        get("/bills/{bill}.json", _bill_json),
+        get("/bills/{bill}", _bill),
+        post("/bills/{bill}/verify", _release),
+        get("/privacy", _privacy),
+        get("/privacy.{form:str}", _privacy_file),
+        get("/privacy/{entry}", _entry),
+        get("/consents", _consents),
+        post("/consents", _give),
+        post("/consents/backup", _backup),
+        post("/consents/erase", _erase),
+        get("/consents/{id}/package", _package),
+        post("/consents/{id}", _end),
+        post("/signout", _sign_out),
+        Route("/events", p.live(HomeWatch), methods=["GET"]),
+        Route("/events/privacy", p.live(lambda desk, _: PrivacyWatch(desk, reload=True)), methods=["GET"]),
+        Route("/events/glance", _glance_events(p), methods=["GET"]),
+        Route("/glance", _glance(p), methods=["GET"]),
+        Route("/sign-in", _sign_in(p), methods=["GET"]),
+        Route("/static/{path:path}", _static(), methods=["GET"]),
+    ]
+
+
+def create_app(origin: Origin, context: PageSettings, hosts: Sequence[str] = HOSTS) -> Guard:
+    """The ASGI app of the household's origin: pages for people beside the JSON of `household.server`."""
+    p = Pages(origin, context)
+
+    def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, QuietgridError):
+            raise error
+        return p.problem(request, error)
+
+    def missing(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        found = NotFoundError("there is no such page", where=request.url.path[:80], fix="start from the first page")
+        found.http_status = status
+        return p.problem(request, found)
+
+    def too_large(request: Request, error: Exception) -> Response:
+        return p.problem(request, InputError("the request is too large", where="body", fix="send less"))
+
+    handlers: dict[Any, Any] = {QuietgridError: refused, HTTPException: missing, TooLarge: too_large}
+    faces = Starlette(routes=_routes(p), exception_handlers=handlers)
+    machine = create_api(origin, hosts)
+
+    async def split(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        inner = machine if scope["type"] == "http" and scope["path"].startswith(API) else faces
+        await inner(scope, receive, send)
+
+    return Guard(split, hosts)
+
+
+# -- views -----------------------------------------------------------------------------------------------------------
+
+
+def _home(p: Pages, visit: Visit) -> Response:
+    context = p.base(visit, "home", "/events") | front.home(visit.desk)
+    answer = p.page("household/home.html", context)
+    sessions = p.origin.sessions
+    if isinstance(sessions, LinkSessions):
+        token = sessions.frame_token(visit.request.cookies[COOKIE], visit.session.home)
+        # For the frame on the platform's page, which is another site; shows the curve and can change nothing.
+        answer.set_cookie(FRAME_COOKIE, token, httponly=True, samesite="none", secure=True, path="/")
+    return answer
+
+
+def _history(p: Pages, visit: Visit) -> Response:
+    view, first, days = _asked(visit)
+    return p.page("household/history.html", p.base(visit, "history") | front.history(visit.desk, view, first, days))
+
+
+def _history_csv(p: Pages, visit: Visit) -> Response:
+    view, first, days = _asked(visit)
+    content = front.history_csv(visit.desk, first, days)
+    return _file(p, content, "text/csv; charset=utf-8", f"quietgrid-{first.isoformat()}-{view}.csv")
+
+
+def _asked(visit: Visit) -> tuple[str, Any, int]:
+    query = visit.request.query_params
+    return front.asked(visit.desk, query.get("view", "week"), query.get("first", ""))
+
+
+def _bills(p: Pages, visit: Visit) -> Response:
+    return p.page("household/bills.html", p.base(visit, "bills") | {"bills": bills.rows(visit.desk)})
+
+
+def _bill(p: Pages, visit: Visit) -> Response:
+    bill = bills.find(visit.desk, visit.request.path_params["bill"])
+    context = bills.page(visit.desk, bill, p.settings.name_of(visit.session.home))
+    return p.page("household/bill.html", p.base(visit, "bills") | {"bill": context})
+
+
+def _bill_json(p: Pages, visit: Visit) -> Response:
+    key = visit.request.path_params["bill"]
+    content = bills.export(visit.desk, bills.find(visit.desk, key))
+    return _file(p, content, "application/json", f"quietgrid-bill-{key}.json")
+
+
+def _release(p: Pages, visit: Visit) -> Response:
+    bill = bills.find(visit.desk, visit.request.path_params["bill"])
+    with visit.desk.lock:
+        visit.desk.home.release(decode_bill(bill.encode()))
+    visit.desk.put_note(bills.RELEASED, repr(visit.desk.now()), bills.bill_key(bill))
+    return _see(f"/bills/{bills.bill_key(bill)}")
+
+
+def _privacy(p: Pages, visit: Visit) -> Response:
+    found = privacy.page(visit.desk, visit.request.query_params.get("month", ""), p.settings.floor)
+    return p.page("household/privacy.html", p.base(visit, "privacy", "/events/privacy") | found)
+
+
+def _privacy_file(p: Pages, visit: Visit) -> Response:
+    form = visit.request.path_params["form"]
+    if form not in ("csv", "json"):
+        raise InputError("there is no such form", where="privacy", fix="use .csv or .json")
+    kind = "text/csv; charset=utf-8" if form == "csv" else "application/json"
+    return _file(p, privacy.export(visit.desk, form), kind, f"quietgrid-privacy.{form}")
+
+
+def _entry(p: Pages, visit: Visit) -> Response:
+    found = privacy.detail(visit.desk, visit.request.path_params["entry"])
+    return p.page("household/entry.html", p.base(visit, "privacy") | {"entry": found})
+
+
+def _consents(p: Pages, visit: Visit) -> Response:
+    given = visit.request.query_params.get("given", "")
+    found = consents.page(visit.desk, p.settings) | {"given": given}
+    return p.page("household/consents.html", p.base(visit, "consents") | found)
+
+
+def _give(p: Pages, visit: Visit) -> Response:
+    return _see(f"/consents?given={consents.give(visit.desk, p.settings, visit.form)}")
+
+
+def _end(p: Pages, visit: Visit) -> Response:
+    consents.end(visit.desk, visit.request.path_params["id"])
+    return _see("/consents")
+
+
+def _package(p: Pages, visit: Visit) -> Response:
+    key = visit.request.path_params["id"]
+    content = consents.package(visit.desk, key)
+    return _file(p, content, "application/octet-stream", f"quietgrid-days-{key[:8]}.share")
+
+
+def _backup(p: Pages, visit: Visit) -> Response:
+    return p.page("household/backup.html", p.base(visit, "consents") | {"made": consents.backup(visit.desk)})
+
+
+def _erase(p: Pages, visit: Visit) -> Response:
+    consents.erase(visit.desk, visit.form)
+    p.origin.homes.pop(visit.session.home, None)
+    p.origin.sessions.end_all([visit.session.home])
+    answer = p.page("household/erased.html", p.base(None))
+    return _forget(answer)
+
+
+def _sign_out(p: Pages, visit: Visit) -> Response:
+    p.origin.sessions.end(visit.request.cookies.get(COOKIE, ""))
+    return _forget(_see("/"))
+
+
+# -- the frame, sign-in, files ---------------------------------------------------------------------------------------
+
+
+def _glance(p: Pages) -> Callable[[Request], Awaitable[Response]]:
+    def work(request: Request) -> Response:
+        home = p.frame_home(request)
+        shown: Context = {"home": None, "spec": None, "live": ""}
+        if home is not None:
+            shown, _ = front.glance(p.desk(home), p.settings.name_of(home))
+            shown["live"] = "/events/glance"
+        context = {"lang": "en", "live_every": p.settings.live_every, "household_url": p.settings.household_url}
+        headers = p.headers(framed_by=p.settings.platform_url)
+        return HTMLResponse(render("household/glance.html", context | shown), headers=headers)
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(work, request)
+
+    return endpoint
+
+
+def _glance_events(p: Pages) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        home = await run_in_threadpool(p.frame_home, request)
+        if home is None:
+            return Response(status_code=204)
+        watch = FrameWatch(p.desk(home), p.settings.name_of(home))
+        return p.stream(request, watch, lambda: p.frame_home(request) == home)
+
+    return endpoint
+
+
+def _sign_in(p: Pages) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        token = await run_in_threadpool(p.origin.sessions.redeem, request.query_params.get("token", ""))
+        answer = _see("/")
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="lax", path="/", secure=request.url.scheme == "https")
+        return answer
+
+    return endpoint
+
+
+def _static() -> Callable[[Request], Awaitable[Response]]:
+    files: dict[str, Path] = {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.is_file()}
+
+    async def endpoint(request: Request) -> Response:
+        path = files.get(request.path_params["path"])
+        if path is None:
+            raise HTTPException(404)
+        keep = "public, max-age=31536000, immutable" if request.query_params.get("v") else "no-cache"
+        return FileResponse(path, headers={"Cache-Control": keep})
+
+    return endpoint
+
+
+def _file(p: Pages, content: bytes, kind: str, name: str) -> Response:
+    headers = p.headers() | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)
+
+
+def _see(path: str) -> Response:
+    return RedirectResponse(path, 303, headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
+
+
+def _forget(answer: Response) -> Response:
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    answer.delete_cookie(FRAME_COOKIE, path="/", httponly=True, samesite="none", secure=True)
+    return answer
+
+
+def _form(content: bytes) -> dict[str, str]:
+    try:
+        found = parse_qs(content.decode("ascii"), keep_blank_values=True, max_num_fields=30)
+    except ValueError as error:
+        raise InputError("the form cannot be read", where="body", fix="send it from the page") from error
+    return {name: values[-1] for name, values in found.items()}
+
+
+def _check(request: Request, session: Session, form: Mapping[str, str]) -> None:
+    """Refuse what another page made the browser send."""
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    token = form.get("csrf") or request.headers.get("x-csrf-token", "")
+    if request.headers.get("origin", own) != own or not compare_digest(token.encode(), session.csrf.encode()):
+        raise ForbiddenError("the form did not come from this page", where="CSRF", fix="reload the page and try again")

@@ -1,0 +1,121 @@
+"""The household's process: one for all homes whose vaults are in a state directory, as the demo has it.
+
+In real life each home runs its own; the code is the same with one vault. Prints nothing; uvicorn's access log is off
+because sign-in links would be in it. Times: `clock` is the community's (the demo's), sessions use the machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from quietgrid.errors import ConfigError
+from quietgrid.homeweb.pages import create_app
+from quietgrid.homeweb.settings import PageSettings, Recipient
+from quietgrid.homeweb.signin import LinkSessions
+from quietgrid.household.guard import Guard
+from quietgrid.household.hosting import Addresses, open_homes
+from quietgrid.household.server import Origin
+from quietgrid.model.interval import Clock, SystemClock
+from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.founding import Folders, read_card
+from quietgrid.store import VaultStore, open_vault
+
+HOST = "127.0.0.1"
+STOP_S = 1
+OPERATOR = "one operator runs all three keyholders, the platform and this process"
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+    key: str
+
+
+def prepare(
+    state: Path, platform_url: str, keyholder_urls: Sequence[str], port: int, clock: Clock
+) -> tuple[Guard, VaultStore]:
+    """The app over the vaults in a state directory, and the store it keeps consents and sessions in.
+
+    Raises:
+        ConfigError: there is no card or no vault.
+    """
+    folders = Folders(state)
+    card = read_card(folders.card)
+    store = open_vault(folders.households / "homes.db", SystemClock())
+    addresses = Addresses(platform_url, keyholder_urls)
+    homes = open_homes(folders.households, card, store, clock, addresses)
+    if not homes:
+        raise ConfigError("there is no home here", where=str(folders.households), fix="run `quietgrid up`")
+    origin = Origin(homes, LinkSessions(store, SystemClock(), folders.households), OPERATOR)
+    settings = PageSettings(
+        platform_url=platform_url.replace(f"//{HOST}", "//localhost").rstrip("/"),
+        household_url=f"http://home.localhost:{port}",
+        names=read_names(state / "commissioning"),
+        recipients=read_recipients(state / "recipients.json"),
+        demo=True,
+    )
+    return create_app(origin, settings), store
+
+
+def read_names(path: Path) -> dict[int, str]:
+    """What the homes call themselves, where one commissioning file names them all; empty without it."""
+    return {party.home: party.name for party in Commissioning.load(path).parties} if path.exists() else {}
+
+
+def read_recipients(path: Path) -> tuple[Recipient, ...]:
+    """Who days may be handed to: a JSON list of ``{"name", "key"}``, keys as hex; empty without the file.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if not path.exists():
+        return ()
+    try:
+        listed = msgspec.json.decode(path.read_bytes(), type=list[_Named])
+        return tuple(Recipient(one.name, bytes.fromhex(one.key)) for one in listed)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ConfigError("the list of recipients cannot be read", where=str(path), fix="see the docs") from error
+
+
+def serve(  # noqa: PLR0913  (a process is these things)
+    state: Path, platform_url: str, keyholder_urls: Sequence[str], port: int, clock: Clock,
+    ready: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Serve the homes of a state directory until SIGTERM.
+
+    Args:
+        state: The state directory. platform_url, keyholder_urls: of the others. port: on 127.0.0.1.
+        clock: The community's. ready: called once the port answers.
+
+    Raises:
+        ConfigError: no card, no vault, or the port is taken.
+    """
+    app, store = prepare(state, platform_url, keyholder_urls, port, clock)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((HOST, port))
+            except OSError as error:
+                raise ConfigError("the port is taken", where=f"{HOST}:{port}", fix="choose another port") from error
+            config = uvicorn.Config(
+                app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_S,
+                lifespan="off",
+            )  # fmt: skip
+            asyncio.run(_run(uvicorn.Server(config), listener, ready))
+    finally:
+        store.close()
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]) -> None:
+    serving = asyncio.ensure_future(server.serve([listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        ready()
+    await serving
