@@ -184,6 +184,13 @@ def test_cells_set_apart_get_frames_of_their_own(bank: MeterBank) -> None:
         bank.seal(batch)
 
 
+def test_a_bank_knows_where_to_go_on(bank: MeterBank, tmp_path: Path, clock: ManualClock) -> None:
+    assert bank.sealed_until == 0
+    bank.seal(readings([1, 2], slots(D0, 0, 7), 1))
+    bank.close()
+    assert MeterBank.open(tmp_path, clock).sealed_until == START + 7
+
+
 def test_a_gap_is_filled_as_a_new_version_only(bank: MeterBank) -> None:
     bank.seal(readings([1, 2], slots(D0, 5, 10), 1))
     with pytest.raises(SingleUseError):

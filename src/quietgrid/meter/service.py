@@ -94,9 +94,9 @@ class MeterBank:
 
     @property
     def sealed_until(self) -> int:
-        """End (absolute slot) of what any meter has sealed; 0 before the first frame. Where a bank goes on."""
+        """End (absolute slot of the community) of what any meter has sealed; 0 before the first frame."""
         with self._store.read() as tx:
-            return int(tx.meters.marks(self.pids).high_water.max(initial=0))
+            return int(tx.meters.marks(self.pids).high_water.max(initial=0)) // self._card().resolution
 
     # -- commissioning ---------------------------------------------------------------------------------------------
 
