@@ -28,7 +28,7 @@ from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import platform_at
 from quietgrid.store import open_keyholder
 from quietgrid.wire.columns import members_message
-from quietgrid.wire.frame import parse_head
+from quietgrid.wire.frame import HEAD
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
 
 SEND_AT_ONCE = 10_000
@@ -206,8 +206,8 @@ def _starts_in(frames: Sequence[SealedFrame], readings: Readings, cells: NDArray
     """Whether the first cell of each frame is one of these cells."""
     row_of = {pid: row for row, pid in enumerate(readings.meters.tolist())}
     per_day = slots_per_day(readings.window.resolution)
-    out = []
-    for sent in frames:
-        head = parse_head(sent.frame)
-        out.append(bool(cells[row_of[sent.pid], head.day * per_day + head.first - readings.window.first]))
-    return out
+    head = np.frombuffer(b"".join(sent.frame[: HEAD.itemsize] for sent in frames), HEAD)
+    rows = np.array([row_of[sent.pid] for sent in frames], np.int64)
+    columns = head["day"].astype(np.int64) * per_day + head["first"] - readings.window.first
+    chosen: list[bool] = cells[rows, columns].tolist()
+    return chosen

@@ -220,7 +220,7 @@ class Answering:
         lates = [decode(LateClose, unpack_signed(row.signed).body) for row in rows.values() if row.kind == "late"]
         names = [v.name for v in book.vectors]
         sets = [
-            late_set(members, leaf, names.index(late.vector), late.cells, self._close_at(members, leaf), self._rules)
+            late_set(members, leaf, names.index(late.vector), late.cells, self._close_at(members, late), self._rules)
             for late in lates
         ]
         weights = resolve_book(book, prices)
@@ -249,16 +249,15 @@ class Answering:
             version[row, slot - close.a] = number
         return Closed(close.leaf, close.day, close.a, close.b, present, version, digest)
 
-    def _close_at(self, members: MemberList, leaf: int) -> Callable[[int, int], Closed | None]:
+    def _close_at(self, members: MemberList, late: LateClose) -> Callable[[int, int], Closed | None]:
+        """(day, slot) -> the close of that slot, for the slots of a late close."""
         per_day = slots_per_day(members.window.resolution)
-
-        def find(day: int, slot: int) -> Closed | None:
-            at = day * per_day + slot
-            with self._store.read() as tx:
-                rows = tx.answers.closes(leaf, at, at + 1)
-            return self.closed(rows[0].hash) if rows else None
-
-        return find
+        slots = [day * per_day + slot for _, day, slot, _ in late.cells]
+        with self._store.read() as tx:
+            hashes = [row.hash for row in tx.answers.closes(late.leaf, min(slots), max(slots) + 1)] if slots else []
+        closes = [self.closed(digest) for digest in hashes]
+        by_slot = {(close.day, slot): close for close in closes for slot in range(close.a, close.b)}
+        return lambda day, slot: by_slot.get((day, slot))
 
     # -- again -----------------------------------------------------------------------------------------------------
 
