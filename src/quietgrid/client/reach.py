@@ -6,17 +6,20 @@ batch: two seconds, or as long as it kept us waiting if that was longer.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import httpx
 import msgspec
 
 from quietgrid.errors import QuietgridError, UnavailableError
 from quietgrid.wire.keyholder_http import MSGPACK, PROBLEM
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Refusal
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 REST_S = 2.0
@@ -55,16 +58,31 @@ class Reach:
         self.who = who
         self._clock = clock
         self._away_until = float("-inf")
-        timeout = httpx.Timeout(read_s, connect=connect_s, pool=read_s)
-        limits = httpx.Limits(max_keepalive_connections=8, keepalive_expiry=30.0)
-        # No proxies and no credentials from the environment; certificates only where there is TLS.
-        self._client = httpx.Client(
-            base_url=self.url, timeout=timeout, limits=limits, trust_env=False, verify=self.url.startswith("https:")
-        )
+        self._waits = connect_s, read_s
+        self._opening = threading.Lock()
+        self._opened: httpx.Client | None = None
+
+    @property
+    def _client(self) -> httpx.Client:
+        """Made at the first call: a process that starts does not wait for httpx."""
+        with self._opening:
+            if self._opened is None:
+                import httpx
+
+                connect_s, read_s = self._waits
+                # No proxies and no credentials from the environment; certificates only where there is TLS.
+                self._opened = httpx.Client(
+                    base_url=self.url, timeout=httpx.Timeout(read_s, connect=connect_s, pool=read_s),
+                    limits=httpx.Limits(max_keepalive_connections=8, keepalive_expiry=30.0), trust_env=False,
+                    verify=self.url.startswith("https:"),
+                )  # fmt: skip
+            return self._opened
 
     def close(self) -> None:
         """Let go of connections."""
-        self._client.close()
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
 
     def post(self, path: str, body: bytes, kind: type[T], content_type: str = MSGPACK) -> T:
         """POST `body`; the answer decoded."""
@@ -86,16 +104,19 @@ class Reach:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str],
         query: Mapping[str, str | int] | None = None,
     ) -> bytes:  # fmt: skip
+        client = self._client
+        from httpx import ConnectError, StreamError, TransportError
+
         started = self._clock()
         if started < self._away_until:
             raise self._away("was away a moment ago")
         try:
-            with self._client.stream(method, path, content=body, headers=headers, params=query) as answer:
+            with client.stream(method, path, content=body, headers=headers, params=query) as answer:
                 content = self._read(answer)
-        except (httpx.TransportError, httpx.StreamError) as error:
+        except (TransportError, StreamError) as error:
             now = self._clock()
             self._away_until = now + max(REST_S, now - started)
-            raise self._away("cannot be reached" if isinstance(error, httpx.ConnectError) else "broke off") from error
+            raise self._away("cannot be reached" if isinstance(error, ConnectError) else "broke off") from error
         self._away_until = float("-inf")
         if answer.status_code >= 300:
             raise self._error(answer, content, path)
