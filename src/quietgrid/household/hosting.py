@@ -24,11 +24,6 @@ class Addresses:
     keyholders: Sequence[str]
 
 
-def vault_folder(folder: Path, home: int) -> Path:
-    """Where the vault of a home is, under the households' folder."""
-    return folder / f"{home:016x}"
-
-
 def vaults(folder: Path) -> list[Vault]:
     """All vaults under a folder."""
     return [Vault(path.parent) for path in sorted(folder.glob("*/home"))]
