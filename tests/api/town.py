@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from quietgrid.accounts import Role
-from quietgrid.api import Services, Settings, create_app
+from quietgrid.api import Services, Settings
 from quietgrid.api.auth import SESSION
 from quietgrid.billing import default_tariffs
 from quietgrid.demo import Sample, load
@@ -19,6 +19,7 @@ from quietgrid.lab import Community
 from quietgrid.lab.community import Resident
 from quietgrid.model.interval import Window, local_window
 from quietgrid.model.party import Party
+from quietgrid.web import create_site
 
 FIRST = date(2016, 6, 1)
 BASE = "http://localhost:8000"
@@ -131,7 +132,7 @@ def found_town(folder: Path, days: int = 2, homes: int = 60, bill: bool = False)
     control = Switchboard(community)
     settings = Settings(demo=True, household_url="http://home.localhost:8001", requests_per_minute=1_000_000)
     town = Town(community, sample, period, control, settings)
-    town.app = create_app(community.platform, settings, control=control)
+    town.app = create_site(community.platform, settings, control=control)
     try:
         with TestClient(town.app, base_url=BASE):
             yield town

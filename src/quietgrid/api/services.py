@@ -46,6 +46,8 @@ class Services:
         self.nonces, self.signing = Nonces(), threading.Lock()
         self.requests = RateLimit(settings.requests_per_minute)
         self.readings = RateLimit(settings.readings_per_minute)
+        self.refused_frames = 0
+        """Frames refused since this process started."""
         self._lock = lock or threading.RLock()
 
     @contextmanager

@@ -104,7 +104,9 @@ def books(kit: Kit) -> Response:
 
 def _accept(services: Services, body: bytes) -> Accepted:
     with services.changing() as platform:
-        return platform.accept(body)
+        accepted = platform.accept(body)
+        services.refused_frames += int((accepted.status == REFUSED).sum())
+        return accepted
 
 
 def _keep(services: Services, signed: list[Signed]) -> int:
