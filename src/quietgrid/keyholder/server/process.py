@@ -140,10 +140,11 @@ class Seat:
         )  # fmt: skip
 
 
-class _Quiet(logging.Filter):
+class Quiet(logging.Filter):
     """Keeps messages of unforeseen errors out of the server's log: they could quote a body."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Kind and place instead of message and traceback."""
         if record.exc_info and record.exc_info[1]:
             record.msg, record.args = where_it_broke(record.exc_info[1]), ()
             record.exc_info = None
@@ -204,7 +205,7 @@ def serve(seat: Seat, host: str = "127.0.0.1", port: int = 0, announce: Callable
     except QuietgridError:
         bound.close()
         raise
-    logging.getLogger("uvicorn.error").addFilter(_Quiet())
+    logging.getLogger("uvicorn.error").addFilter(Quiet())
     config = uvicorn.Config(
         create_app(keyholder), log_config=None, access_log=False, lifespan="on", loop="asyncio", http="h11",
         ws="none", server_header=False, limit_concurrency=128, timeout_keep_alive=75, timeout_graceful_shutdown=1,
