@@ -1,0 +1,192 @@
+"""`quietgrid verify`: check what others say, offline. Nothing here holds a key or asks anyone."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from quietgrid.cli.output import Json, command_app, emit, progress, table
+from quietgrid.errors import NotFoundError, SourceError, UnavailableError, VerificationError
+
+if TYPE_CHECKING:
+    from quietgrid.billing import Bill
+    from quietgrid.runtime.audit import Report
+    from quietgrid.wire.messages import CommunityCard, Signed
+
+app = command_app("verify", "Check a bill, an audit log, an answer or all of a bundle, offline.")
+Card = Annotated[Path | None, Parameter(name="--card", help="The community card; STATE/community.card unless told.")]
+SHOWN = 20
+
+
+@app.command
+def bundle(file: Path, *, as_json: Json = False) -> int:
+    """Check an audit bundle from end to end: every signature, vote and answer, and the log.
+
+    Args:
+        file: What `quietgrid export --audit` wrote.
+    """
+    from quietgrid.runtime.replay import verify_bundle
+
+    done = 0
+    with progress("replaying", 100) as advance:
+
+        def tell(at: int, of: int) -> None:
+            nonlocal done
+            percent = 100 * at // max(of, 1)
+            advance(percent - done)
+            done = percent
+
+        report = verify_bundle(file, tell)
+    return _told(report, file, as_json)
+
+
+@app.command
+def answer(file: Path, *, question: str = "", as_json: Json = False) -> int:
+    """Recompute answers of an audit bundle from the sealed readings and the keyholders' sums.
+
+    Args:
+        file: What `quietgrid export --audit` wrote.
+        question: Only the question whose hash begins so (hex); all of them unless told.
+    """
+    from quietgrid.runtime.audit import read_bundle
+    from quietgrid.runtime.replay import Replay
+
+    head, days, _ = read_bundle(file)
+    chosen = [a for a in head.answers if a.question.hash().hex().startswith(question.lower())]
+    if not chosen:
+        raise NotFoundError("no answered question begins so", where=question or str(file), fix="check the hash")
+    replay = Replay(head, days)
+    replay.check_lists()
+    replay.check_closes()
+    with progress("replaying", len(chosen)) as advance:
+        for answered in chosen:
+            replay.check_answer(answered)
+            advance(1)
+    return _told(replay.report, file, as_json)
+
+
+@app.command
+def log(file: Path, *, as_json: Json = False) -> int:
+    """Recompute the hash chain of the platform's audit log.
+
+    Args:
+        file: What `quietgrid export --audit` wrote.
+    """
+    from quietgrid.runtime.audit import read_bundle
+    from quietgrid.store.log import check_log
+
+    _, _, lines = read_bundle(file)
+    head = check_log(lines).hex()
+    emit(as_json, {"lines": len(lines), "head": head}, [f"{len(lines)} lines follow from each other", f"head  {head}"])
+    return 0
+
+
+@app.command
+def bill(file: Path, *, card: Card = None, as_json: Json = False) -> int:
+    """Check that a bill says what the home's meters signed.
+
+    The document holds the bill, its book, the meters' day records and what the household released. What it shows: the
+    billed sums are the sums the meters committed to, day by day. What it does not: that a meter measured rightly.
+
+    Args:
+        file: JSON from /api/v1/bills/HOME/PERIOD/proof.
+    """
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, read_card
+
+    community = read_card(card or Folders(load().state).card)
+    data = _check_bill(_Document.read(file), community)
+    text = [
+        f"the bill holds: {data['bands']} bands, {data['days']} days signed by {len(data['meters'])} meters",
+        f"total  {data['total_micro'] / 1e6:.2f} {data['currency']}",
+        f"community  {data['fingerprint']}",
+        *(f"meter {pid}  {key}" for pid, key in data["meters"].items()),
+        "compare these with what is printed on the meter and at the association",
+    ]
+    emit(as_json, data, text)
+    return 0
+
+
+class _Document:
+    """The parts of a bill document."""
+
+    def __init__(self, parts: dict[str, Any]) -> None:
+        from quietgrid.billing import Bill
+        from quietgrid.crypto.public.envelope import unpack_signed
+
+        self.bill: Bill = Bill.decode(b64decode(parts["bill"]))
+        self.book: Signed = unpack_signed(b64decode(parts["book"]))
+        self.records: list[Signed] = [unpack_signed(b64decode(record)) for record in parts["records"]]
+        self.scalars = unpack_signed(b64decode(parts["scalars"])) if parts.get("scalars") else None
+
+    @classmethod
+    def read(cls, path: Path) -> _Document:
+        """From a file, or `SourceError`."""
+        import json
+
+        try:
+            return cls(json.loads(path.read_bytes()))
+        except OSError as error:
+            raise SourceError("the file cannot be read", where=str(path), fix="check the path") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError("not a bill document", where=str(path), fix="fetch it again, as JSON") from error
+
+
+def _check_bill(document: _Document, card: CommunityCard) -> dict[str, Any]:
+    """Everything that must hold, or `VerificationError`."""
+    from quietgrid.billing import BillProof, open_records, verify
+    from quietgrid.crypto.public.envelope import decode
+    from quietgrid.crypto.public.signatures import open_signed
+    from quietgrid.wire.columns import book_of
+    from quietgrid.wire.messages import BookMessage, DayRecord
+    from quietgrid.wire.own import BillScalars
+
+    if document.scalars is None:
+        raise UnavailableError("the household has not released the proof", where="bill", fix="ask it to release it")
+    _check_sum(document.bill)
+    book = book_of(open_signed(document.book, BookMessage, card.platform_pk))
+    keys: dict[int, bytes] = {}
+    for signed in document.records:
+        pid = decode(DayRecord, signed.body).pid
+        if keys.setdefault(pid, signed.signer) != signed.signer:
+            raise VerificationError("two keys signed for one meter", where=f"meter {pid}", fix="dispute the bill")
+    records = open_records(document.records, keys)
+    open_signed(document.scalars, BillScalars, document.scalars.signer)
+    proof = BillProof.decode(document.scalars.body)
+    verify([(document.bill, book)], proof, records)
+    return {
+        "holds": True,
+        "home": document.bill.home,
+        "total_micro": document.bill.total_micro,
+        "currency": document.bill.currency,
+        "bands": len(proof.vectors),
+        "days": len({record.day for record in records}),
+        "meters": {str(pid): key.hex() for pid, key in sorted(keys.items())},
+        "household": document.scalars.signer.hex(),
+        "fingerprint": card.fingerprint().hex(),
+    }
+
+
+def _check_sum(found: Bill) -> None:
+    """The total is the sum of the lines and their VAT."""
+    if found.net_micro + sum(line.amount_micro for line in found.vat) != found.total_micro:
+        raise VerificationError("the lines do not add up to the total", where="bill", fix="dispute the bill")
+
+
+def _told(report: Report, file: Path, as_json: bool) -> int:
+    """Print what was checked; exit code 6 if something does not hold."""
+    rows: Sequence[Sequence[object]] = [[what, count] for what, count in report.checked.items()]
+    problems = [f"does not hold: {problem}" for problem in report.problems[:SHOWN]]
+    if len(report.problems) > SHOWN:
+        problems.append(f"and {len(report.problems) - SHOWN} more (--json lists all)")
+    text = [*table(["checked", "hold"], rows), *problems]
+    emit(as_json, {"holds": report.holds, "checked": dict(report.checked), "problems": report.problems}, text)
+    if not report.holds:
+        raise VerificationError(
+            f"{len(report.problems)} things do not hold", where=str(file), fix="show them to the operator"
+        )
+    return 0
