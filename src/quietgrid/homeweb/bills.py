@@ -79,7 +79,7 @@ def check(desk: Desk, bill: Bill) -> tuple[BillCheck | None, str]:
     except QuietgridError as error:
         if error.http_status != 503:
             raise
-        return None, f"{error.what}; {error.fix}"
+        return None, f"could not be done now: {error.what}; {error.fix}"
     state = STATES[done.verdict] if arithmetic(bill) == "" else "disputed"
     desk.put_note(CHECKED, state, bill_key(bill))
     return done, ""
@@ -96,7 +96,11 @@ def page(desk: Desk, bill: Bill, party: str) -> Context:
         "party": party,
         "lines": [_line(line, bill.tz) for line in bill.lines],
         "net_micro": bill.net_micro,
-        "vat": [{"rate_bp": v.rate_bp, "amount_micro": v.amount_micro} for v in bill.vat],
+        "vat": [
+            {"rate_bp": v.rate_bp, "base_micro": v.base_micro, "amount_micro": v.amount_micro}
+            for v in bill.vat
+            if v.rate_bp
+        ],
         "sums": [] if done is None else _sums(done, vectors),
         "checks": _checks(bill, done, trouble),
         "left": _left(bill, vectors),
@@ -149,7 +153,7 @@ def _line(line: Line, tz: str) -> Context:
     name = WORDS.texts.get(line.name, line.name)
     text = {
         LineKind.STANDING: f"Standing charge, {line.quantity} days",
-        LineKind.EXPORT: "Fed in" if line.name in ("all", "export") else f"Fed in, {name}",
+        LineKind.EXPORT: "Fed in" if line.name in ("all", "export", "feed-in") else f"Fed in, {name}",
     }.get(line.kind, name[:1].upper() + name[1:] if name != "all" else "All hours")
     if line.kind in NOTES:
         text += f", {WORDS[NOTES[line.kind]]}"
@@ -170,7 +174,7 @@ def quantity(name: str, value: int, vectors: dict[str, Vector]) -> str:
     """An opened sum for people: energy, or money's worth for a price vector."""
     vector = vectors.get(name)
     if vector is not None and vector.rule == "prices":
-        return f"{value:,} price steps × Wh"
+        return f"{value:,} weighted Wh"
     return format_energy(value)
 
 
@@ -180,7 +184,7 @@ def band_name(name: str, vectors: dict[str, Vector]) -> str:
     if vector is None:
         return name
     if vector.rule == "prices":
-        return f"{vector.feed[:1].upper()}{vector.feed[1:]}, used at the price of each interval"
+        return f"{vector.feed[:1].upper()}{vector.feed[1:]}, used, weighted by price"
     if vector.register == EXPORT:
         return "Fed in" if name in ("all", "export") else f"{name[:1].upper()}{name[1:]}, fed in"
     return "All hours, used" if name == "all" else f"{name[:1].upper()}{name[1:]}, used"
@@ -211,7 +215,11 @@ def _checks(bill: Bill, done: BillCheck | None, trouble: str) -> list[Context]:
             text = f"{len(done.disputed)} commitments do not open to what this home measured"
             out.append({"name": "Meter's commitments", "ok": False, "text": text})
         else:
-            text = f"{days} open to your home's own sums" if done.records else "your meter signs a day a week after it"
+            text = (
+                f"{days} open to your home's own sums"
+                if done.records
+                else "not yet: your meter signs a day a week after it"
+            )
             out.append({"name": "Meter's commitments", "ok": True if done.records else None, "text": text})
     wrong = arithmetic(bill)
     text = wrong or "quantity at price, VAT and total, each computed again"

@@ -127,10 +127,10 @@ def _spec(own: Own, tz: str, per: int) -> Spec:
     start = own.window.first * own.window.resolution
     used = kwh_of(own.imported_wh, own.present, per)
     style = ("area", "dash") if per == 1 else ("bar", "hatch")
-    series: list[Spec] = [{"name": "Used", "color": "home", "style": style[0], "data": used}]
+    series: list[Spec] = [{"name": "From the grid", "color": "grid", "style": style[0], "data": used}]
     if own.exports:
         sold = kwh_of(own.exported_wh, own.present, per)
-        series.append({"name": "Sold", "color": "export", "style": style[1], "data": sold})
+        series.append({"name": "To the grid", "color": "export", "style": style[1], "data": sold})
     x = [start + step * n for n in range(len(used))]
     return {"time": True, "tz": tz, "x": x, "unit": "kWh", "series": series}
 
@@ -144,9 +144,9 @@ def daily_spec(own: Own, days: Sequence[date], tz: str) -> Spec:
         return [int(energy.sum()) / 1000 if there else None for energy, there in zip(values, here, strict=True)]
 
     used = column([p.imported_wh for p in parts])
-    series: list[Spec] = [{"name": "Used", "color": "home", "style": "bar", "data": used}]
+    series: list[Spec] = [{"name": "From the grid", "color": "grid", "style": "bar", "data": used}]
     if own.exports:
         sold = column([p.exported_wh for p in parts])
-        series.append({"name": "Sold", "color": "export", "style": "hatch", "data": sold})
+        series.append({"name": "To the grid", "color": "export", "style": "hatch", "data": sold})
     labels = [f"{day:%a} {day.day}" for day in days]
     return {"kind": "bars", "time": False, "x": labels, "x_title": "Day", "unit": "kWh", "digits": 1, "series": series}

@@ -24,7 +24,7 @@ from quietgrid.model.interval import Window, zone
 Context = dict[str, Any]
 SEEN = "privacy seen"
 ALLOWED = {
-    "batch": "one sum a band and period, asked for all homes of the section together",
+    "batch": "one sum a band, for all homes of the section together",
     "floor": "only together with the others of the section",
     "herd": "agreed to by this home, and by few or all of the section",
 }
@@ -185,7 +185,7 @@ def detail(desk: Desk, subject: str) -> Context:
             found = [said for other, said in desk.home.verify_facts() if other.subject == subject]
         verdict = found[0].value if found else ""
     return {
-        "text": row.text,
+        "text": _sentence(desk, row),
         "entries": entries,
         "hash": subject,
         "at": row.at,
@@ -197,6 +197,19 @@ def detail(desk: Desk, subject: str) -> Context:
         "verdict": verdict,
         "closes": [digest.hex() for digest in row.note.closes],
     }
+
+
+def _sentence(desk: Desk, row: Explained) -> str:
+    """What happened, in one or two sentences."""
+    note, asker = row.note, ASKERS.get(row.note.asked_by, row.note.asked_by)
+    if row.kind == "refused":
+        why = RULES.get(note.rule, "a rule of the gate")
+        return f"{asker.capitalize()} asked for your home's energy alone, {_span(desk, row)}. No keyholder answered: {why}."
+    number = len(note.values)
+    if not number:
+        return f"For {note.why}, {_span(desk, row)}: these sums were allowed to open. They have not been opened yet."
+    sums = "one sum of your home was" if number == 1 else f"{number} sums of your home were"
+    return f"For {note.why}, {_span(desk, row)}, {sums} opened. No single interval was."
 
 
 def export(desk: Desk, form: str) -> bytes:

@@ -82,7 +82,7 @@ def read_recipients(path: Path) -> tuple[Recipient, ...]:
         raise ConfigError("the list of recipients cannot be read", where=str(path), fix="see the docs") from error
 
 
-def serve(  # noqa: PLR0913  (a process is these things)
+def serve(
     state: Path, platform_url: str, keyholder_urls: Sequence[str], port: int, clock: Clock,
     ready: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
