@@ -106,13 +106,13 @@ class Memory:
             return {row.home for row in tx.members.consents(subject) if row.recipient == PLATFORM}
 
     def vector_names(self, question: QuestionMessage) -> list[str]:
-        """Names of the book's vectors a batch is about (one for a late close)."""
+        """Names of the vectors of the leaf's book that a batch is about, in order; of an event its name."""
         if question.vector:
             return [question.vector]
-        for (_, first), book in self.known.books.items():
-            if first == question.first and book.window.end == question.end:
-                return [v.name for v in book.vectors]
-        return []
+        names = self.known.newest(question.epoch).leaf_names
+        leaf = names.index(question.node) if question.node in names else -1
+        book = self.known.books.get((leaf, question.first))
+        return [v.name for v in book.vectors] if book is not None and book.window.end == question.end else []
 
     def close_of(self, digest: bytes) -> Closed | None:
         """The voted close with this hash, decoded against the revision it names."""
