@@ -18,7 +18,6 @@ from quietgrid.wire.messages import Head, Vote
 
 DEGRADED_S = 24 * 3600
 """How long two keyholders answer by themselves while the third is away; then both operators have to confirm."""
-_NOTED_S = 900
 
 
 class Peers:
@@ -27,12 +26,8 @@ class Peers:
     def __init__(self, parts: Parts, ballot: Ballot) -> None:
         self._parts = parts
         self._ballot = ballot
-        now = repr(parts.clock.now()).encode()
-        with parts.store.begin() as tx:
-            for peer in parts.peers:
-                if tx.documents.find("reached", str(peer.index)) is None:
-                    tx.documents.put("reached", str(peer.index), now)
-            self._reached = {p.index: float(tx.documents.get("reached", str(p.index))) for p in parts.peers}
+        with parts.store.read() as tx:
+            self._away = {int(index): float(since) for index, since in tx.documents.all("away").items()}
 
     # -- catching up -----------------------------------------------------------------------------------------------
 
@@ -54,7 +49,7 @@ class Peers:
             log = peer.log_after(after, self._head())
         except UnavailableError:
             return False
-        self._note_reached({peer.index})
+        self._note_away(peer.index, False)
         if not self._ballot.adopt(log.subjects):
             return False
         with parts.store.begin() as tx:
@@ -84,13 +79,14 @@ class Peers:
             try:
                 votes = peer.votes(ask, head)
             except UnavailableError:
+                self._note_away(peer.index, True)
                 continue
+            self._note_away(peer.index, False)
             reached.add(peer.index)
             self._keep_votes(peer.index, ask, votes, agreed)
             if any(own[s] and peer.index not in agreed[s] for s in ask):
                 self._pull(peer)  # it may hold another close of the same slots: proof of fault
-        self._note_reached(reached)
-        away = self._away_too_long(reached)
+        away = self._away_too_long()
         return {s: _missing(own[s], agreed[s], reached) or away for s in wanted}
 
     def _keep_votes(
@@ -122,29 +118,33 @@ class Peers:
 
     def carry_on(self, peer: int, until: float) -> None:
         """The operator of this keyholder confirms that it answers without a peer that stays away, until a moment."""
-        if peer not in self._reached:
+        if peer not in [p.index for p in self._parts.peers]:
             raise InputError("there is no such peer", where=f"keyholder {peer}", fix="name one of the other two")
         with self._parts.store.begin() as tx:
             tx.documents.replace("carry-on", str(peer), repr(until).encode())
 
-    def _note_reached(self, reached: set[int]) -> None:
+    def _note_away(self, peer: int, away: bool) -> None:
+        """Remember since when a peer cannot be reached."""
+        if away == (peer in self._away):
+            return
         now = self._parts.clock.now()
-        stale = [index for index in reached if now - self._reached[index] > _NOTED_S]
-        if stale:
-            with self._parts.store.begin() as tx:
-                for index in stale:
-                    tx.documents.replace("reached", str(index), repr(now).encode())
-        self._reached.update(dict.fromkeys(stale, now))
+        with self._parts.store.begin() as tx:
+            if away:
+                tx.documents.replace("away", str(peer), repr(now).encode())
+                self._away[peer] = now
+            else:
+                tx.documents.drop("away", str(peer))
+                del self._away[peer]
 
-    def _away_too_long(self, reached: set[int]) -> str:
+    def _away_too_long(self) -> str:
         now = self._parts.clock.now()
-        for index, at in self._reached.items():
-            if index in reached or now - at <= DEGRADED_S or not self._parts.rules.on("degraded"):
+        for peer, since in self._away.items():
+            if now - since <= DEGRADED_S or not self._parts.rules.on("degraded"):
                 continue
             with self._parts.store.read() as tx:
-                until = float(tx.documents.find("carry-on", str(index)) or b"0")
+                until = float(tx.documents.find("carry-on", str(peer)) or b"0")
             if until < now:
-                return f"keyholder {index} has been away for more than a day: both operators have to confirm"
+                return f"keyholder {peer} has been away for more than a day: both operators have to confirm"
         return ""
 
 

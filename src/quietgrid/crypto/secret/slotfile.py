@@ -110,8 +110,10 @@ class SlotFile:
         return place
 
     def close(self) -> None:
-        """Release the lock."""
-        os.close(self._handle)
+        """Release the lock; closing twice does nothing (the number may be another file's by then)."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 def new_key() -> bytes:

@@ -1,0 +1,28 @@
+"""The communities under attack; each is shared by tests that use different slots or leaves of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quietgrid.lab.community import Community, Resident
+from quietgrid.model.closed import GateRules
+from tests.scenarios.attacks.spy import found_community
+
+Found = Callable[..., Community]
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Iterator[Found]:
+    """Founds communities that are closed again when the test ends."""
+    made: list[Community] = []
+
+    def make(people: list[Resident], days: int, rules: GateRules, resolution: int = 900) -> Community:
+        made.append(found_community(tmp_path / str(len(made)), people, days, rules, resolution))
+        return made[-1]
+
+    yield make
+    for community in made:
+        community.close()
