@@ -153,6 +153,7 @@ def _sqlite(address: sa.URL, secure: bool) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "wal_autocheckpoint=4000",
             f"secure_delete={'ON' if secure else 'OFF'}",
         ):
             dbapi.execute(f"PRAGMA {pragma}").close()
