@@ -2,6 +2,7 @@
 
     POST /api/v1/meters/reading       frames one after the other (application/octet-stream) -> Accepted
     POST /api/v1/meters/day-records   list of Signed[DayRecord] -> how many are new
+    POST /api/v1/meters/standing      (nonce, pids) -> Signed[Standing]
     GET  /api/v1/books                list of (Signed[BookMessage], pids of its leaf)
 
 A household's process has its own client (`household.links`): its requests are signed with the household's key.
@@ -25,6 +26,7 @@ from quietgrid.wire.columns import book_of
 from quietgrid.wire.messages import BookMessage, Signed
 
 READING, DAY_RECORDS, BOOKS = "/api/v1/meters/reading", "/api/v1/meters/day-records", "/api/v1/books"
+STANDING = "/api/v1/meters/standing"
 FRAMES = "application/octet-stream"
 RECORDS_AT_ONCE = 2_000
 
@@ -84,6 +86,10 @@ class PlatformClient:
         """Send meters' day records; how many are new there."""
         parts = cut(records, items_at_once=RECORDS_AT_ONCE)
         return sum(self._reach.post(DAY_RECORDS, msgspec.msgpack.encode(part), int) for part in parts)
+
+    def standing(self, nonce: bytes, pids: Sequence[int]) -> Signed:
+        """The concentrator's signed `Standing`: how far it has each meter's frames."""
+        return self._reach.post(STANDING, msgspec.msgpack.encode((nonce, list(pids))), Signed)
 
     def books(self) -> list[tuple[Book, list[int]]]:
         """The registered books and the meters each is for."""

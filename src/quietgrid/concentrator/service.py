@@ -39,6 +39,7 @@ from quietgrid.wire.frame import (
     stack_frames,
 )
 from quietgrid.wire.messages import Enrol, Receipt, Signed
+from quietgrid.wire.own import Standing
 
 Ints = NDArray[np.int64]
 Opener = Callable[[bytes, bytes], bytes]
@@ -171,6 +172,28 @@ class Concentrator:
             stored = found.astype(np.int16) - 1
             self._presence.trim()
         return stored
+
+    def standing(self, nonce: bytes, pids: NDArray[np.uint64]) -> Signed:
+        """How far each meter's frames are here (PROTOCOL C, K10): asked for when meters start.
+
+        A meter whose own counter is lower was put back to an old state and must never seal with it again.
+
+        Args:
+            nonce: 16 bytes of the asker, so that an old answer cannot be replayed. pids: uint64 [n].
+        """
+        known = self._known
+        rows = known.rows_of(pids)
+        highest = np.zeros(len(known.meters) + 1, np.uint64)  # the last place is for unknown meters
+        open_rows = set(rows[rows >= 0].tolist())
+        with self._store.read() as tx:
+            for day, resolution in reversed(tx.segments.days()):
+                for head in tx.segments.heads(day, resolution):
+                    np.maximum.at(highest, head.rows, head.seqs)
+                open_rows -= set(np.flatnonzero(highest).tolist())
+                if not open_rows:
+                    break
+        columns = pids.astype("<u8").tobytes(), highest[rows].astype("<u8").tobytes()
+        return self._identity.sign(Standing(self._community, nonce, *columns, self._clock.now()))
 
     def frames(self, pid: int, day: int, resolution: int) -> list[bytes]:
         """The exact frames of one meter and day as accepted (for its own household and the auditor only)."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from quietgrid import demo
 from quietgrid.algorithms.weights import resolve
 from quietgrid.client.platform import PlatformClient
-from quietgrid.errors import ConfigError, UnavailableError
+from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
 from quietgrid.model.interval import DAY_S, Window, day_window, slots_per_day
 from quietgrid.model.question import Book, Vector
@@ -77,11 +77,16 @@ class Fleet:
         self._recorded = 0
 
     def deliver(self, first: int, until: int, resolution: int) -> int:
-        """Seal and send slots [first, until), a UTC day at a time; returns the slot reached."""
+        """Seal and send slots [first, until), a UTC day at a time; returns the slot reached.
+
+        What was sealed before (the platform went away before it was sent) is only sent.
+        """
+        per_day = slots_per_day(resolution)
+        sealed = self._bank.sealed_until
         for day, a, b in Window(first, until, resolution).by_day():
-            per_day = slots_per_day(resolution)
-            window = Window(day * per_day + a, day * per_day + b, resolution)
-            self._bank.seal(self._with_losses(self._readings(window), day, a))
+            window = Window(max(sealed, day * per_day + a), day * per_day + b, resolution)
+            if len(window):
+                self._bank.seal(self._with_losses(self._readings(window), day, window.first - day * per_day))
             self.send(day)
         return until
 
@@ -127,7 +132,11 @@ class Fleet:
                 for pid in pids:
                     vectors.setdefault(pid, []).extend(made)
             if vectors:
-                self._client.post_day_records(self._bank.day_records(day, vectors))
+                try:
+                    signed = self._bank.day_records(day, vectors)
+                except NotFoundError:
+                    signed = []  # away for too long: the day's keys are erased, it stays without records
+                self._client.post_day_records(signed)
             self._recorded = day + 1
 
 
@@ -146,8 +155,8 @@ def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
     if bank.card is None:
         raise ConfigError("the fleet has no community", where=str(state / "fleet"), fix="run `quietgrid up`")
     resolution = bank.card.resolution
-    bank.resume(None)
     client = PlatformClient(url)
+    _resume(bank, client, stop)
     fleet = Fleet(bank, bank.homes, _source(plan.source, bank.homes, bank.pids), client, clock)
     marker = state / "fleet" / "delivered"
     at = max(plan.first, bank.sealed_until)
@@ -169,6 +178,16 @@ def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
             time.sleep(0.5)
     client.close()
     bank.close()
+
+
+def _resume(bank: MeterBank, client: PlatformClient, stop: Callable[[], bool]) -> None:
+    """Before sealing: ask the concentrator how far it has our frames (an old copy of the bank must never seal)."""
+    while not stop():
+        try:
+            bank.resume(client.standing(bank.nonce, bank.pids.tolist()))
+            return
+        except UnavailableError:
+            time.sleep(0.3)
 
 
 def _source(source: str, homes: NDArray[np.uint64], pids: NDArray[np.uint64]) -> Callable[[Window], Readings]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
@@ -51,43 +52,49 @@ class OwnDesk:
         return Window(first, end, resolution)
 
     def sealed(self, home: int, pid: int, register: int, window: Window) -> SealedSeries:
-        """A home's own ciphertexts of one meter: cells that a close counted in that version, others in their newest."""
+        """A home's own ciphertexts of one meter: what a close counted in that version, the rest in its newest."""
         if register not in (0, 1):
             raise InputError("no such register", where="register", fix="0 import, 1 export")
         with self._store.read() as tx:
             meters = {m.pid: m for m in tx.registry.meters_of(home)}
-            count = len(tx.registry.meters())
         if pid not in meters:
             raise NotFoundError("no such meter at this home", where="pid", fix="ask for your own")
         row = meters[pid].row
-        present, version, words = [], [], []
+        counted = self._counted(pid, window)
+        version = np.full(len(window), -1, np.int16)
+        words = np.zeros(len(window), np.uint64)
+        at = 0
         for day, a, b in window.by_day():
-            cut = Cut(day, register, window.resolution)
+            cut = Cut(day, register, window.resolution, a, b, row)
+            span = slice(at, at + b - a)
             with self._store.read() as tx:
-                cells = tx.segments.read(cut, count)
-            present.append(cells.version[row, a:b] >= 0)
-            version.append(np.maximum(cells.version[row, a:b], 0).astype(np.uint8))
-            words.append(cells.ciphertext[row, a:b])
-        empty = not present
-        here = np.zeros(0, np.bool_) if empty else np.concatenate(present)
+                newest = tx.segments.read(cut, 1)
+                version[span], words[span] = newest.version[0], newest.ciphertext[0]
+                closed = counted[span]
+                for number in np.unique(closed[(closed >= 0) & (closed != version[span])]).tolist():
+                    older = tx.segments.version(cut, 1, number)
+                    use = (closed == number) & (older.version[0] >= 0)
+                    version[span][use], words[span][use] = number, older.ciphertext[0][use]
+            at += b - a
         return SealedSeries(
             self._platform.parts.card.community, pid, register, window.first, window.end, window.resolution,
-            pack_bits(here), pack_bits(self._closed(pid, window)),
-            b"" if empty else np.concatenate(version).tobytes(),
-            b"" if empty else np.concatenate(words).astype("<u8").tobytes(),
+            pack_bits(version >= 0), pack_bits(counted >= 0), np.maximum(version, 0).astype(np.uint8).tobytes(),
+            words.astype("<u8").tobytes(),
         )  # fmt: skip
 
-    def _closed(self, pid: int, window: Window) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """bool [t]: cells of a meter that a close counted."""
-        counted = np.zeros(len(window), np.bool_)
+    def _counted(self, pid: int, window: Window) -> NDArray[np.int16]:
+        """int16 [t]: the version of a meter's cell that its close counted, -1 where none did."""
+        counted = np.full(len(window), -1, np.int16)
         per_day = slots_per_day(window.resolution)
         for signed in self.closes_of_meter(pid, window):
             close = self._platform.answering.closed(signed.hash())
-            members = self._platform.members(close.day * per_day + close.a)
-            rows = members.rows(close.leaf)
-            at = int(np.searchsorted(rows, members.row_of[pid]))
-            first = close.day * per_day + close.a - window.first
-            cells = close.present[at] if at < len(close.present) else np.zeros(close.b - close.a, np.bool_)
+            start = close.day * per_day + close.a
+            members = self._platform.members(start)
+            at = int(np.searchsorted(members.rows(close.leaf), members.row_of[pid]))
+            if at >= len(close.present):
+                continue
+            cells = np.where(close.present[at], close.version[at], -1).astype(np.int16)
+            first = start - window.first
             low, high = max(0, first), min(len(window), first + close.b - close.a)
             if low < high:
                 counted[low:high] = cells[low - first : high - first]

@@ -10,6 +10,7 @@ from base64 import b64encode
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from fastapi import APIRouter, Body, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -87,6 +88,26 @@ async def day_records(
     if wants(request, JSON):
         return Response(msgspec.json.encode({"new": new}), media_type=JSON)
     return Response(msgspec.msgpack.encode(new), media_type=MSGPACK)
+
+
+@router.post("/meters/standing", response_class=Response, responses={200: _PACKED, 415: {"model": Problem}})
+async def standing(
+    request: Request,
+    kit: Kit,
+    body: Annotated[bytes, Body(media_type=MSGPACK, description="msgpack [nonce of 16 bytes, pids].")],
+) -> Response:
+    """The concentrator's signed word on how far it has each meter's frames; meters ask when they start."""
+    if _media(request) != MSGPACK:
+        return _refuse(415, f"send {MSGPACK}")
+    try:
+        nonce, pids = msgspec.msgpack.decode(body, type=tuple[bytes, list[int]])
+        asked = np.array(pids, np.uint64)
+    except (msgspec.MsgspecError, OverflowError) as error:
+        raise InputError("not a nonce and meter ids", where="body", fix="send msgpack [nonce, pids]") from error
+    if len(nonce) != 16:
+        raise InputError("a nonce has 16 bytes", where="body", fix="send a fresh random one")
+    signed = await run_in_threadpool(kit.platform.parts.concentrator.standing, nonce, asked)
+    return Response(msgspec.msgpack.encode(signed), media_type=MSGPACK)
 
 
 @router.get("/books", response_class=Response, responses={200: _PACKED})
