@@ -84,7 +84,8 @@ class Fleet:
         per_day = slots_per_day(resolution)
         sealed = self._bank.sealed_until
         for day, a, b in Window(first, until, resolution).by_day():
-            window = Window(max(sealed, day * per_day + a), day * per_day + b, resolution)
+            end = day * per_day + b
+            window = Window(min(max(sealed, day * per_day + a), end), end, resolution)
             if len(window):
                 self._bank.seal(self._with_losses(self._readings(window), day, window.first - day * per_day))
             self.send(day)

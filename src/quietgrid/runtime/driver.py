@@ -24,6 +24,8 @@ from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 
 FEED = "day-ahead"
+STEPS = "demo"
+"""Kind of the documents that say which steps are finished."""
 BILL_AFTER_DAYS = 8
 PATIENCE_S = 20.0
 
@@ -65,6 +67,7 @@ class DemoDriver:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._steps = 0
+        self._registered: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
         self._progress = Progress(total=plan.history // slots_per_day(platform.parts.card.resolution))
         self.listeners: list[Callable[[], None]] = []
@@ -137,37 +140,43 @@ class DemoDriver:
         """Enrol and register; all of it can be done again after a crash."""
         self._progress.phase, self._progress.note = "enrolling", "meters enrol at three keyholders"
         plan = self._plan
-        with self._platform.parts.store.read() as tx:
-            known = len(tx.registry.meters())
         while not self._stop.is_set():
             if len(self._platform.keyholders.call(lambda link: link.register([]))) < 3:
                 self._stop.wait(0.2)
                 continue
             try:
                 with self._lock:
-                    if known < len(plan.enrolments) or not self._listed():
+                    if not self._is_done("joined"):
                         self._platform.enrol(plan.parties, plan.enrolments)
                         for members in plan.members:
                             self._platform.adopt_members(members)
                         self._periods.put_tariffs(tariffs_from_toml(plan.tariffs))
+                        self._done("joined")
                     self._register(self._clock.read().unix)
                 return
             except UnavailableError:
                 self._stop.wait(0.2)
 
-    def _listed(self) -> bool:
+    def _is_done(self, step: str) -> bool:
+        """Whether a step of several commits was finished; if not, all of it is done again."""
         with self._platform.parts.store.read() as tx:
-            return len(tx.registry.all_members()) >= len(self._plan.members)
+            return tx.documents.find(STEPS, step) is not None
+
+    def _done(self, step: str) -> None:
+        with self._platform.parts.store.begin() as tx:
+            tx.documents.put(STEPS, step, b"")
 
     def _register(self, unix: float) -> None:
         """Books and prices of this month and the next, before they start."""
         card = self._platform.parts.card
         moment = max(unix, float(self._plan.first * card.resolution))
-        known = {w.first for w in self._periods.windows()}
         for window in months(moment, card.tz, card.resolution, 2):
-            if window.first not in known and window.first >= self._plan.first:
+            step = f"period {window.first}"
+            if window.first >= self._plan.first and step not in self._registered and not self._is_done(step):
                 self._platform.publish_prices(FEED, window.first, demo.prices(window).tolist())
                 self._periods.register_books(window)
+                self._done(step)
+            self._registered.add(step)
 
     def _replay(self) -> None:
         """The history, a UTC day at a time."""
@@ -245,14 +254,18 @@ class DemoDriver:
             due = window.end * window.resolution + BILL_AFTER_DAYS * DAY_S
             if now < due or self._closed() < window.end:
                 continue
-            with self._platform.parts.store.read() as tx:
-                made = sum(tx.billing.counts(window.first).values())
-            if not made:
-                self._progress.note = "billing run"
-                with self._lock:
-                    self._periods.run(window)
-                    if self._progress.phase == "replaying":
-                        self._periods.approve(window, "demo")
+            step = f"billed {window.first}"
+            if step in self._registered or self._is_done(step):
+                self._registered.add(step)
+                continue
+            self._progress.note = "billing run"
+            with self._lock:
+                run = self._periods.run(window)
+                if run.outcomes.waiting or not run.bills:
+                    continue
+                if window.end <= self._plan.first + self._plan.history:
+                    self._periods.approve(window, "demo")
+                self._done(step)
 
 
 def months(unix: float, tz: str, resolution: int, count: int) -> list[Window]:

@@ -112,13 +112,10 @@ class Periods:
             book = book_for_leaf([tariffs[int(h)] for h in members.homes_in(leaf)], leaf, window, registers)
             signed = parts.identity.sign(book_message(book, parts.card.community, members.epoch))
             with parts.store.begin() as tx:
-                new = tx.registry.put_book(
-                    members.epoch, leaf, window.first, window.end, signed.hash(), pack_signed(signed)
-                )
-            if new:
-                notices.append(signed)
+                tx.registry.put_book(members.epoch, leaf, window.first, window.end, signed.hash(), pack_signed(signed))
+            notices.append(signed)
             books.append(book)
-        for refusals in self._platform.keyholders.notify(notices).values() if notices else ():
+        for refusals in self._platform.keyholders.notify(notices).values():
             if refusals:
                 raise error_of(refusals[0])
         return books

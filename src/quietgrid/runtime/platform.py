@@ -16,6 +16,7 @@ from quietgrid.mdms import totals_questions
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Clock, Window, slots_per_day
 from quietgrid.model.party import MemberList, Party
+from quietgrid.model.question import Kind
 from quietgrid.pes import Closer
 from quietgrid.runtime.answering import Answering, Outcomes
 from quietgrid.runtime.founding import Folders, body, identity
@@ -161,13 +162,30 @@ class Platform:
         now = parts.clock.now()
         limit = int(now) // parts.card.resolution - parts.rules.settle_slots
         limit = limit if until is None else min(limit, until)
-        total = Outcomes()
+        total = self._ask_forgotten()
         for window, members in self._due(limit):
             at_once = max(1, CLOSES_AT_ONCE // len(members.leaf_names))
             pieces = self._pieces(window)
             for first in range(0, len(pieces), at_once):
                 questions = self._close(members, pieces[first : first + at_once])
                 _add(total, self.answering.ask(questions, members))
+        return total
+
+    def _ask_forgotten(self) -> Outcomes:
+        """Ask about closes that were kept just before a crash, before their questions were."""
+        parts, total = self.parts, Outcomes()
+        with parts.store.read() as tx:
+            newest = tx.answers.questions(Kind.TOTALS, 1)
+            asked = newest[0].end if newest else 0
+            if tx.answers.last_close(0) <= asked:
+                return total
+            rows = [row for row in tx.answers.closes(0, asked, tx.answers.last_close(0)) if row.first >= asked]
+        for row in rows:
+            members = self.members(row.first)
+            per_day = slots_per_day(members.window.resolution)
+            day = row.first // per_day
+            piece = (day, row.first - day * per_day, row.end - day * per_day)
+            _add(total, self.answering.ask(self._close(members, [piece]), members))
         return total
 
     def _due(self, limit: int) -> list[tuple[Window, MemberList]]:

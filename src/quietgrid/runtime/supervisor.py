@@ -15,6 +15,8 @@ from pathlib import Path
 from quietgrid.errors import ConfigError
 
 RESTARTS = 5
+CALM_S = 60.0
+"""A child that has run for so long may crash again as often as a new one."""
 GRACE_S = 3.0
 
 
@@ -27,6 +29,7 @@ class Child:
     wanted: bool = True
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
+    started: float = 0.0
 
 
 class Supervisor:
@@ -34,10 +37,12 @@ class Supervisor:
 
     Args:
         state: The state directory; logs go to ``state/logs/<name>.log``, process ids to ``state/run``.
+        restarts: How often a child is started again after crashes that follow one another.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, restarts: int = RESTARTS) -> None:
         self._state = state
+        self._restarts = restarts
         self._children: list[Child] = []
         (state / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
         (state / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -60,6 +65,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "QUIETGRID_STATE": str(self._state)},
             )  # fmt: skip
+        child.started = time.monotonic()
         (self._state / "run" / f"{child.name}.pid").write_text(str(child.process.pid))
 
     def look(self) -> list[str]:
@@ -72,8 +78,9 @@ class Supervisor:
                 _end([child], GRACE_S)
             elif not running and child.wanted:
                 crashed = child.process is not None and child.process.returncode not in (0, -signal.SIGTERM)
-                child.restarts += crashed
-                if child.restarts > RESTARTS:
+                calm = time.monotonic() - child.started > CALM_S
+                child.restarts = crashed if calm else child.restarts + crashed
+                if child.restarts > self._restarts:
                     failed.append(child.name)
                 else:
                     self._spawn(child)
