@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from quietgrid.cli.output import Json, command_app, emit, progress, table
-from quietgrid.errors import NotFoundError, SourceError, UnavailableError, VerificationError
+from quietgrid.errors import NotFoundError, VerificationError
 
 if TYPE_CHECKING:
-    from quietgrid.billing import Bill
     from quietgrid.runtime.audit import Report
-    from quietgrid.wire.messages import CommunityCard, Signed
 
 app = command_app("verify", "Check a bill, an audit log, an answer or all of a bundle, offline.")
 Card = Annotated[Path | None, Parameter(name="--card", help="The community card; STATE/community.card unless told.")]
@@ -89,92 +86,27 @@ def log(file: Path, *, as_json: Json = False) -> int:
 def bill(file: Path, *, card: Card = None, as_json: Json = False) -> int:
     """Check that a bill says what the home's meters signed.
 
-    The document holds the bill, its book, the meters' day records and what the household released. What it shows: the
-    billed sums are the sums the meters committed to, day by day. What it does not: that a meter measured rightly.
+    What it shows: the billed sums are the sums the meters committed to, day by day. What it does not: that a meter
+    measured rightly.
 
     Args:
         file: JSON from /api/v1/bills/HOME/PERIOD/proof.
     """
+    from quietgrid.cli.bill_document import check_bill, read_document
     from quietgrid.runtime.config import load
     from quietgrid.runtime.founding import Folders, read_card
 
     community = read_card(card or Folders(load().state).card)
-    data = _check_bill(_Document.read(file), community)
+    data = check_bill(read_document(file), community)
+    known = "certified and adopted" if data["enrolled"] else "as the document says: compare with the meter's label"
     text = [
         f"the bill holds: {data['bands']} bands, {data['days']} days signed by {len(data['meters'])} meters",
-        f"total  {data['total_micro'] / 1e6:.2f} {data['currency']}",
+        f"total      {data['total_micro'] / 1e6:.2f} {data['currency']}",
         f"community  {data['fingerprint']}",
-        *(f"meter {pid}  {key}" for pid, key in data["meters"].items()),
-        "compare these with what is printed on the meter and at the association",
+        *(f"meter {pid}  {key} ({known})" for pid, key in data["meters"].items()),
     ]
     emit(as_json, data, text)
     return 0
-
-
-class _Document:
-    """The parts of a bill document."""
-
-    def __init__(self, parts: dict[str, Any]) -> None:
-        from quietgrid.billing import Bill
-        from quietgrid.crypto.public.envelope import unpack_signed
-
-        self.bill: Bill = Bill.decode(b64decode(parts["bill"]))
-        self.book: Signed = unpack_signed(b64decode(parts["book"]))
-        self.records: list[Signed] = [unpack_signed(b64decode(record)) for record in parts["records"]]
-        self.scalars = unpack_signed(b64decode(parts["scalars"])) if parts.get("scalars") else None
-
-    @classmethod
-    def read(cls, path: Path) -> _Document:
-        """From a file, or `SourceError`."""
-        import json
-
-        try:
-            return cls(json.loads(path.read_bytes()))
-        except OSError as error:
-            raise SourceError("the file cannot be read", where=str(path), fix="check the path") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceError("not a bill document", where=str(path), fix="fetch it again, as JSON") from error
-
-
-def _check_bill(document: _Document, card: CommunityCard) -> dict[str, Any]:
-    """Everything that must hold, or `VerificationError`."""
-    from quietgrid.billing import BillProof, open_records, verify
-    from quietgrid.crypto.public.envelope import decode
-    from quietgrid.crypto.public.signatures import open_signed
-    from quietgrid.wire.columns import book_of
-    from quietgrid.wire.messages import BookMessage, DayRecord
-    from quietgrid.wire.own import BillScalars
-
-    if document.scalars is None:
-        raise UnavailableError("the household has not released the proof", where="bill", fix="ask it to release it")
-    _check_sum(document.bill)
-    book = book_of(open_signed(document.book, BookMessage, card.platform_pk))
-    keys: dict[int, bytes] = {}
-    for signed in document.records:
-        pid = decode(DayRecord, signed.body).pid
-        if keys.setdefault(pid, signed.signer) != signed.signer:
-            raise VerificationError("two keys signed for one meter", where=f"meter {pid}", fix="dispute the bill")
-    records = open_records(document.records, keys)
-    open_signed(document.scalars, BillScalars, document.scalars.signer)
-    proof = BillProof.decode(document.scalars.body)
-    verify([(document.bill, book)], proof, records)
-    return {
-        "holds": True,
-        "home": document.bill.home,
-        "total_micro": document.bill.total_micro,
-        "currency": document.bill.currency,
-        "bands": len(proof.vectors),
-        "days": len({record.day for record in records}),
-        "meters": {str(pid): key.hex() for pid, key in sorted(keys.items())},
-        "household": document.scalars.signer.hex(),
-        "fingerprint": card.fingerprint().hex(),
-    }
-
-
-def _check_sum(found: Bill) -> None:
-    """The total is the sum of the lines and their VAT."""
-    if found.net_micro + sum(line.amount_micro for line in found.vat) != found.total_micro:
-        raise VerificationError("the lines do not add up to the total", where="bill", fix="dispute the bill")
 
 
 def _told(report: Report, file: Path, as_json: bool) -> int:
