@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("quietgrid.cli.running:stop", "End a running demo."),
     "reset": ("quietgrid.cli.running:reset", "Delete a demo's state folder."),
     "simulate": ("quietgrid.cli.simulate", "Run a community in this process and check every number."),
+    "open": ("quietgrid.cli.own:opening", "Open your own readings with your own keys."),
+    "bill": ("quietgrid.cli.own:billing", "Show your bill and check it against your own readings."),
     "export": ("quietgrid.cli.export", "Write what an auditor needs, in one file."),
     "platform": ("quietgrid.cli.processes:platform", "Run the platform's process."),
     "household": ("quietgrid.cli.processes:household", "Run the households' process."),
