@@ -14,7 +14,7 @@ from quietgrid.accounts import Role
 from quietgrid.api import Services, Settings
 from quietgrid.api.auth import SESSION
 from quietgrid.billing import default_tariffs
-from quietgrid.demo import Sample, load
+from quietgrid.demo import Sample, load, prices
 from quietgrid.lab import Community
 from quietgrid.lab.community import Resident
 from quietgrid.model.interval import Window, local_window
@@ -118,7 +118,7 @@ def residents(sample: Sample) -> list[Resident]:
 
 
 @contextmanager
-def found_town(folder: Path, days: int = 2, homes: int = 60, bill: bool = False) -> Iterator[Town]:
+def found_town(folder: Path, days: int = 2, homes: int = 60) -> Iterator[Town]:
     """Found a community of the project's own sample, measure and close some days, open its API."""
     period = local_window(FIRST, FIRST + timedelta(days=30), "Europe/Berlin", 900)
     window = local_window(FIRST, FIRST + timedelta(days=days), "Europe/Berlin", 900)
@@ -126,9 +126,11 @@ def found_town(folder: Path, days: int = 2, homes: int = 60, bill: bool = False)
     epoch = Window(period.first, period.first + 96 * 70, 900)
     community = Community(folder, residents(sample), epoch, default_tariffs())
     community.join()
+    community.platform.publish_prices("day-ahead", period.first, prices(period).tolist())
     community.register_books(period)
-    community.measure(sample.readings)
-    community.settle()
+    for day, a, b in window.by_day():
+        community.measure(sample.readings.cut(Window(day * 96 + a, day * 96 + b, 900)))
+        community.settle()
     control = Switchboard(community)
     settings = Settings(demo=True, household_url="http://home.localhost:8001", requests_per_minute=1_000_000)
     town = Town(community, sample, period, control, settings)

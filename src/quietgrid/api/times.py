@@ -30,9 +30,10 @@ def moment(text: str, field: str, tz: str) -> float:
     try:
         when = datetime.fromisoformat(text)
         when = when.replace(tzinfo=zone(tz)) if when.tzinfo is None else when
-        if not 1970 < when.year < 2200:
+        unix = when.timestamp()
+        if unix < 0 or when.year >= 2200:
             raise wrong
-        return when.timestamp()
+        return unix
     except (ValueError, OverflowError) as error:
         raise wrong from error
 

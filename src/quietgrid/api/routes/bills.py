@@ -64,8 +64,8 @@ def bill_pdf(kit: Kit, viewer: Asker, home: Home, period: Period, language: Lang
     return Response(invoice_pdf(invoice, language), media_type="application/pdf", headers=headers)
 
 
-@router.get("/bills/{home}/{period}.json", response_model=shapes.BillDocument, openapi_extra=_READ)
 @router.get("/bills/{home}/{period}", response_model=shapes.BillDocument, openapi_extra=_READ)
+@router.get("/bills/{home}/{period}.json", response_model=shapes.BillDocument, openapi_extra=_READ)
 def bill(kit: Kit, viewer: Asker, home: Home, period: Period) -> shapes.BillDocument:
     """One bill: lines, VAT and the sums it was computed from."""
     row, priced = desk.bill(kit, viewer, int(home), period)

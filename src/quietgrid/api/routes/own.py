@@ -86,6 +86,7 @@ def records(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""
+    _home(viewer, Permission.OWN_BILLS)
     try:
         signed = msgspec.msgpack.decode(await request.body(), type=Signed)
     except msgspec.MsgspecError as error:

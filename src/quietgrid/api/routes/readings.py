@@ -11,13 +11,14 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quietgrid.api import shapes
 from quietgrid.api.auth import Kit
-from quietgrid.api.problems import MEDIA, Problem, encode, problem_for
+from quietgrid.api.problems import Problem
 from quietgrid.api.services import Services
 from quietgrid.concentrator import Accepted
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
@@ -29,6 +30,32 @@ OCTETS, MSGPACK, JSON = "application/octet-stream", "application/msgpack", "appl
 STORED, REFUSED = 0, 2
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _PACKED: dict[str, object] = {"content": {MSGPACK: _BINARY}}
+
+
+def _sends(media: str, what: str) -> dict[str, object]:
+    """What a route takes, for the OpenAPI description."""
+    return {"requestBody": {"required": True, "description": what, "content": {media: _BINARY}}}
+
+
+async def _octets(request: Request) -> bytes:
+    return await _body(request, OCTETS)
+
+
+async def _packed(request: Request) -> bytes:
+    return await _body(request, MSGPACK)
+
+
+async def _body(request: Request, media: str) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != media:
+        raise HTTPException(415, f"send {media}")
+    body = await request.body()
+    if not body:
+        raise InputError("the request is empty", where="body", fix=f"send {media}")
+    return body
+
+
+Octets = Annotated[bytes, Depends(_octets)]
+Packed = Annotated[bytes, Depends(_packed)]
 
 
 def wants(request: Request, media: str) -> bool:
@@ -46,15 +73,10 @@ def wants(request: Request, media: str) -> bool:
         207: {"model": shapes.Accepted, "description": "Some or all frames are refused; `reasons` says why."},
         415: {"model": Problem},
     },
+    openapi_extra=_sends(OCTETS, "One sealed frame, or frames one after the other."),
 )
-async def reading(
-    request: Request,
-    kit: Kit,
-    body: Annotated[bytes, Body(media_type=OCTETS, description="One sealed frame, or frames one after the other.")],
-) -> Response:
+async def reading(request: Request, kit: Kit, body: Octets) -> Response:
     """Take sealed frames. Acknowledged after commit; sending the same again is acknowledged again."""
-    if _media(request) != OCTETS:
-        return _refuse(415, f"send {OCTETS}")
     accepted = await run_in_threadpool(_accept, kit, body)
     if bool((accepted.status == REFUSED).any()):
         code = 207
@@ -71,15 +93,14 @@ async def reading(
     return Response(msgspec.msgpack.encode(packed), code, media_type=MSGPACK)
 
 
-@router.post("/meters/day-records", response_class=Response, responses={200: _PACKED, 415: {"model": Problem}})
-async def day_records(
-    request: Request,
-    kit: Kit,
-    body: Annotated[bytes, Body(media_type=MSGPACK, description="msgpack list of `Signed[DayRecord]`.")],
-) -> Response:
+@router.post(
+    "/meters/day-records",
+    response_class=Response,
+    responses={200: _PACKED, 415: {"model": Problem}},
+    openapi_extra=_sends(MSGPACK, "msgpack list of `Signed[DayRecord]`."),
+)
+async def day_records(request: Request, kit: Kit, body: Packed) -> Response:
     """Take the meters' signed day records, by which bills are proven; how many are new."""
-    if _media(request) != MSGPACK:
-        return _refuse(415, f"send {MSGPACK}")
     try:
         signed = msgspec.msgpack.decode(body, type=list[Signed])
     except msgspec.MsgspecError as error:
@@ -90,15 +111,14 @@ async def day_records(
     return Response(msgspec.msgpack.encode(new), media_type=MSGPACK)
 
 
-@router.post("/meters/standing", response_class=Response, responses={200: _PACKED, 415: {"model": Problem}})
-async def standing(
-    request: Request,
-    kit: Kit,
-    body: Annotated[bytes, Body(media_type=MSGPACK, description="msgpack [nonce of 16 bytes, pids].")],
-) -> Response:
+@router.post(
+    "/meters/standing",
+    response_class=Response,
+    responses={200: _PACKED, 415: {"model": Problem}},
+    openapi_extra=_sends(MSGPACK, "msgpack [nonce of 16 bytes, pids]."),
+)
+async def standing(kit: Kit, body: Packed) -> Response:
     """The concentrator's signed word on how far it has each meter's frames; meters ask when they start."""
-    if _media(request) != MSGPACK:
-        return _refuse(415, f"send {MSGPACK}")
     try:
         nonce, pids = msgspec.msgpack.decode(body, type=tuple[bytes, list[int]])
         asked = np.array(pids, np.uint64)
@@ -133,11 +153,3 @@ def _accept(services: Services, body: bytes) -> Accepted:
 def _keep(services: Services, signed: list[Signed]) -> int:
     with services.changing() as platform:
         return platform.records.put(signed)
-
-
-def _media(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _refuse(status: int, what: str) -> Response:
-    return Response(encode(problem_for(status, what)), status, media_type=MEDIA)

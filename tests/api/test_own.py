@@ -1,0 +1,85 @@
+"""A home's own process: signed requests, its own sealed series, which only its keys open."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+
+from quietgrid.crypto.public.envelope import decode
+from quietgrid.crypto.public.signatures import Identity
+from quietgrid.errors import QuietgridError
+from quietgrid.household.links import HttpPlatform, SignedClient
+from quietgrid.wire.own import SealedSeries
+from quietgrid.wire.request_auth import authorization
+from tests.api.town import Town
+
+
+def signed(town: Town, home: int, path: str, key: Identity | None = None, now: float | None = None) -> dict[str, str]:
+    identity = key or town.community.household_keys[home]
+    at = time.time() if now is None else now
+    return {"Authorization": authorization(identity, town.community.card.community, home, ("GET", path, b""), at)}
+
+
+def test_a_signed_request_gets_the_own_series_only(town: Town) -> None:
+    path = "/api/v1/meters/1/history?from=2016-06-01&to=2016-06-03"
+    answer = town.client().get(path, headers=signed(town, 1001, path))
+    assert answer.status_code == 200
+    assert len(answer.json()["sealed"]) == 2  # import and export
+    assert town.client().get(path, headers=signed(town, 1002, path)).status_code == 404
+
+
+def test_what_comes_is_sealed(town: Town) -> None:
+    body = town.client("household").get("/api/v1/meters/1/consumption?from=2016-06-01&to=2016-06-03").json()
+    series = decode(SealedSeries, b64decode(body["sealed"][0]))
+    words = np.frombuffer(series.ciphertext, "<u8")
+    readings = town.sample.readings.imported_wh[0]
+    assert len(words) == len(readings) == 192
+    assert not (words == readings.astype(np.uint64)).any()
+    assert np.unpackbits(np.frombuffer(series.closed, np.uint8), count=192).all()
+
+
+@pytest.mark.parametrize("wrong", ["key", "path", "old", "again", "garbage", "home"])
+def test_a_wrong_signature_is_nobody(town: Town, wrong: str) -> None:
+    path = "/api/v1/meters/1/history"
+    client = town.client()
+    headers = signed(town, 1001, path)
+    if wrong == "key":
+        headers = signed(town, 1001, path, Identity.generate())
+    elif wrong == "path":
+        headers = signed(town, 1001, path + "?x=1")
+    elif wrong == "old":
+        headers = signed(town, 1001, path, now=time.time() - 600)
+    elif wrong == "again":
+        assert client.get(path, headers=headers).status_code == 200
+    elif wrong == "garbage":
+        headers = {"Authorization": "QG1 AAAA"}
+    elif wrong == "home":
+        headers = signed(town, 4242, path, Identity.generate())
+    assert client.get(path, headers=headers).status_code == 401
+
+
+def test_the_households_client_talks_to_it(town: Town) -> None:
+    community = town.community
+    client = httpx.Client(transport=town.client()._transport, base_url="http://localhost:8000")
+    platform = HttpPlatform(SignedClient(client, community.household_keys[1001], community.card.community, 1001))
+    window = town.sample.readings.window
+    sealed = platform.sealed(1, 0, window)
+    assert (sealed.pid, sealed.register, sealed.first, sealed.end) == (1, 0, window.first, window.end)
+    assert platform.bills() == []
+    assert platform.book(town.period.first).name == "book"
+    assert len(platform.closes(window)) >= 2
+    assert platform.records(window) == []
+    assert platform.prices("day-ahead", town.period)
+    with pytest.raises(QuietgridError):
+        platform.sealed(2, 0, window)
+
+
+def test_msgpack_for_those_who_ask(town: Town) -> None:
+    answer = town.client("household").get("/api/v1/meters/1/history", headers={"Accept": "application/msgpack"})
+    found = msgspec.msgpack.decode(answer.content, type=list[bytes])
+    assert [decode(SealedSeries, body).register for body in found] == [0, 1]
