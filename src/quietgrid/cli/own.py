@@ -62,6 +62,8 @@ def open_own(
     """
     from datetime import UTC, datetime
 
+    import numpy as np
+
     from quietgrid.model.interval import Interval, local_window, zone
 
     if not 1 <= days <= 366:
@@ -74,7 +76,7 @@ def open_own(
         window = local_window(first, first + timedelta(days=days), card.tz, card.resolution)
         readings = own.readings(window)
     used, sold = readings.imported_wh.sum(axis=0), readings.exported_wh.sum(axis=0)
-    present: list[bool] = readings.present.any(axis=0).tolist()
+    present = np.asarray(readings.present.any(axis=0), np.bool_)
     starts = [Interval(slot, window.resolution).start.astimezone(where) for slot in range(window.first, window.end)]
     lines = []
     if csv:

@@ -25,7 +25,7 @@ class Keyholders:
     def __init__(self, links: Sequence[KeyholderLink], store: PlatformStore) -> None:
         self.links = tuple(links)
         self._store = store
-        self._pool = ThreadPoolExecutor(max_workers=len(self.links), thread_name_prefix="keyholder")
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(self.links)), thread_name_prefix="keyholder")
         self.away: set[int] = set()
         """Keyholders that could not be reached at the last call."""
 
