@@ -17,6 +17,7 @@ from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_se
 from quietgrid.algorithms.weights import resolve_book
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.errors import ConflictError, VerificationError
 from quietgrid.mdms import Answer, LiarError, facts_of, open_sums, total_of
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Clock, slots_per_day
@@ -113,7 +114,8 @@ class Answering:
         batches = [s for s, question in zip(signed, questions, strict=True) if question.kind != Kind.TOTALS]
         if batches:
             self._keyholders.vote(batches)
-        answers = self._keyholders.call(lambda link: link.questions(signed))
+        called = self._keyholders.call(lambda link: link.questions(signed))
+        answers = {index: outcomes for index, outcomes in called.items() if len(outcomes) == len(signed)}
         kept = self._keep_sums(signed, answers)
         fetch = self._fetcher(members)
         fetch.refresh()
@@ -128,6 +130,9 @@ class Answering:
             except LiarError as error:
                 outcomes.liars.append(error)
                 self._note_liar(question, error)
+            except VerificationError as error:
+                outcomes.waiting += 1
+                self._note(question.node, str(error), {"first": question.first})
         self._record(opened)
         outcomes.answered += len(opened)
         if opened:
@@ -136,18 +141,36 @@ class Answering:
         return outcomes
 
     def _keep_sums(self, signed: Sequence[Signed], answers: dict[int, list[Outcome]]) -> list[dict[int, Sums]]:
-        """Component sums per question and keyholder, those of earlier rounds too; persisted in one commit."""
+        """Component sums per question and keyholder, those of earlier rounds too; persisted in one commit.
+
+        What is not signed by its keyholder, is about another question, or differs from what it sent before is left out
+        and noted: one keyholder cannot stop the others' answers.
+        """
         kept: list[dict[int, Sums]] = []
+        bad: list[tuple[int, str]] = []
         with self._store.begin() as tx:
             for at, envelope in enumerate(signed):
                 digest = envelope.hash()
                 for index, outcomes in answers.items():
                     outcome = outcomes[at]
-                    if isinstance(outcome, Signed):
+                    if not isinstance(outcome, Signed):
+                        continue
+                    try:
+                        self._sums_of(outcome, index, digest)
                         tx.answers.put_sums(digest, index, pack_signed(outcome))
+                    except (VerificationError, ConflictError) as error:
+                        bad.append((index, error.what))
                 held = {index: unpack_signed(data) for index, data in tx.answers.sums(digest).items()}
-                kept.append({i: open_signed(sums, Sums, self._card.keyholder_pks[i]) for i, sums in held.items()})
+                kept.append({index: self._sums_of(sums, index, digest) for index, sums in held.items()})
+        for index, what in dict.fromkeys(bad):
+            self._note(f"keyholder {index}", what, {"answers": bad.count((index, what))})
         return kept
+
+    def _sums_of(self, signed: Signed, index: int, question: bytes) -> Sums:
+        sums = open_signed(signed, Sums, self._card.keyholder_pks[index])
+        if sums.question != question or sums.keyholder != index:
+            raise VerificationError("sums for another question", where=f"keyholder {index}", fix="ask it again")
+        return sums
 
     def _note_refusals(
         self, question: QuestionMessage, digest: bytes, got: dict[int, Outcome], outcomes: Outcomes
@@ -282,11 +305,12 @@ class Answering:
             self._keyholders.vote(closes[at : at + 256])
 
     def _note_liar(self, question: QuestionMessage, error: LiarError) -> None:
+        details = {"suspects": list(error.suspects), "components": list(error.pairs), "first": question.first}
+        self._note(question.node, error.what, details)
+
+    def _note(self, subject: str, what: str, details: dict[str, object]) -> None:
         with self._store.begin() as tx:
-            tx.log.append(
-                "mdms", "answer.withheld", question.node,
-                {"suspects": list(error.suspects), "components": list(error.pairs), "first": question.first},
-            )  # fmt: skip
+            tx.log.append("mdms", "answer.withheld", subject, {"what": what, **details})
 
 
 def _epoch(row: QuestionRow) -> int:
