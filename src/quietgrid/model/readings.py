@@ -75,6 +75,4 @@ class Readings:
         """The intervals that are also in `window`."""
         both = self.window.intersect(window)
         part = slice(both.first - self.window.first, both.end - self.window.first)
-        return Readings(
-            self.meters, both, self.imported_wh[:, part], self.exported_wh[:, part], self.present[:, part]
-        )
+        return Readings(self.meters, both, self.imported_wh[:, part], self.exported_wh[:, part], self.present[:, part])

@@ -38,10 +38,10 @@ from quietgrid.store.jobs import Job
 from quietgrid.store.keyholder import ConsentRow, EnrolmentRow
 from quietgrid.store.ledger import LedgerDraft, LedgerEntry
 from quietgrid.store.log import LogEntry
-from quietgrid.store.meter import FrameRow, Marks, OutboxRow, SealedFrames
+from quietgrid.store.meter import Marks, SealedFrames
 from quietgrid.store.people import Account, ApiKey
 from quietgrid.store.registry import MeterRow, Meters, PartyRow, TariffRow
-from quietgrid.store.segments import Cells, Cut, HeadRow, Part, StoredFrame
+from quietgrid.store.segments import Cells, Cut, Part
 from quietgrid.store.stores import (
     FleetStore,
     FleetTx,
@@ -61,8 +61,8 @@ from quietgrid.store.votes import FaultRow
 
 __all__ = [
     "Account", "AnswerRow", "ApiKey", "BillRow", "Cells", "CloseRow", "ConsentRow", "Cut", "EnrolmentRow", "FaultRow",
-    "FleetStore", "FleetTx", "FrameRow", "GivenConsent", "HeadRow", "Job", "KeyholderStore", "KeyholderTx",
-    "LateCells", "LedgerDraft", "LedgerEntry", "LogEntry", "Marks", "MeterRow", "Meters", "OutboxRow", "Part",
-    "PartyRow", "PlatformStore", "PlatformTx", "QuestionRow", "RootRow", "SealedFrames", "Store", "StoredFrame",
+    "FleetStore", "FleetTx", "GivenConsent", "Job", "KeyholderStore", "KeyholderTx",
+    "LateCells", "LedgerDraft", "LedgerEntry", "LogEntry", "Marks", "MeterRow", "Meters", "Part",
+    "PartyRow", "PlatformStore", "PlatformTx", "QuestionRow", "RootRow", "SealedFrames", "Store",
     "TariffRow", "VaultStore", "VaultTx", "open_fleet", "open_keyholder", "open_platform", "open_vault",
 ]  # fmt: skip
