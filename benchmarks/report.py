@@ -65,11 +65,11 @@ def main() -> int:
     for name in registry():
         print(name, file=sys.stderr)
         results[name] = measured(name, options.quick)
-    measured_on = next((r["machine"] for r in results.values() if isinstance(r, dict)), {})
+    measured_on: object = next((r["machine"] for r in results.values() if isinstance(r, dict)), {})
     head = [
         "# Benchmarks", "",
         "Ours and the peers on the same work in the same run: medians of CPU time, wall time where the work is between",
-        "processes. Made by `python -m benchmarks.report`; single absolute times are this machine's, ratios travel.", "",
+        "processes. Made by `python -m benchmarks.report`; absolute times are this machine's, ratios travel.", "",
         f"Machine: {_number(measured_on) if measured_on else 'unknown'}. {datetime.now(UTC):%d %B %Y}.", "",
     ]  # fmt: skip
     text = "\n".join([*head, *[line for name, result in results.items() for line in section(name, result)]])
