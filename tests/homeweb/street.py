@@ -133,7 +133,7 @@ def build(folder: Path) -> Street:
     community.periods.run(period)
     community.periods.approve(period, "operator")
     community.clock.unix += 60
-    spied = _spy(community, residents[WHO].party.home)
+    spied = spy(community, residents[WHO].party.home)
     return _pages(folder, community, period, readings, spied)
 
 
@@ -153,7 +153,7 @@ def _sign_day(community: Community, period: Window, day: int) -> None:
         community.platform.records.put(community.bank.day_records(day, dict.fromkeys(mine, vectors)))
 
 
-def _spy(community: Community, home: int) -> bytes:
+def spy(community: Community, home: int) -> bytes:
     """Ask every keyholder for one home's 18:00 to 19:00; all refuse."""
     slot = int(community.clock.now()) // 900 // 96 * 96 + 64
     members = community.platform.members(slot)
@@ -186,8 +186,8 @@ def _pages(folder: Path, community: Community, period: Window, readings: Reading
         homes[home] = Home(parts)
     names = {r.party.home: r.party.name for r in community.residents}
     settings = PageSettings(
-        PLATFORM_URL, HOUSEHOLD_URL, names, (Recipient("Energy advice Lindenhof", kem.public),), demo=True,
-        live_every=0.2,
+        PLATFORM_URL, HOUSEHOLD_URL, names=names, recipients=(Recipient("Energy advice Lindenhof", kem.public),),
+        demo=True, live_every=0.2,
     )  # fmt: skip
     origin = Origin(homes, LinkSessions(store, SystemClock(), folder / "households"), "one operator runs everything")
     return Street(community, origin, settings, period, readings, names, spied)

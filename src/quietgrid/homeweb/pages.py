@@ -363,7 +363,7 @@ def _glance(p: Pages) -> Callable[[Request], Awaitable[Response]]:
             shown, _ = front.glance(p.desk(home), p.settings.name_of(home))
             shown["live"] = "/events/glance"
         context = {"lang": "en", "live_every": p.settings.live_every, "household_url": p.settings.household_url}
-        headers = p.headers(framed_by=p.settings.platform_url)
+        headers = p.headers(framed_by=" ".join(p.settings.framed_by) or p.settings.platform_url)
         return HTMLResponse(render("household/glance.html", context | shown), headers=headers)
 
     async def endpoint(request: Request) -> Response:

@@ -204,7 +204,8 @@ def _sentence(desk: Desk, row: Explained) -> str:
     note, asker = row.note, ASKERS.get(row.note.asked_by, row.note.asked_by)
     if row.kind == "refused":
         why = RULES.get(note.rule, "a rule of the gate")
-        return f"{asker.capitalize()} asked for your home's energy alone, {_span(desk, row)}. No keyholder answered: {why}."
+        span = _span(desk, row)
+        return f"{asker.capitalize()} asked for your home's energy alone, {span}. No keyholder answered: {why}."
     number = len(note.values)
     if not number:
         return f"For {note.why}, {_span(desk, row)}: these sums were allowed to open. They have not been opened yet."

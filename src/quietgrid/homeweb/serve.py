@@ -20,7 +20,7 @@ from quietgrid.homeweb.settings import PageSettings, Recipient
 from quietgrid.homeweb.signin import LinkSessions
 from quietgrid.household.guard import Guard
 from quietgrid.household.hosting import Addresses, open_homes
-from quietgrid.household.server import Origin
+from quietgrid.household.server import HOSTS, Origin
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, read_card
@@ -28,6 +28,9 @@ from quietgrid.store import VaultStore, open_vault
 
 HOST = "127.0.0.1"
 STOP_S = 1
+SAME_SITE = "home.quietgrid.localhost"
+"""Another name of this origin: one site with ``quietgrid.localhost``, so that the frame there needs no asking."""
+PLATFORM_NAMES = ("localhost", "quietgrid.localhost")
 OPERATOR = "one operator runs all three keyholders, the platform and this process"
 
 
@@ -54,12 +57,13 @@ def prepare(
     origin = Origin(homes, LinkSessions(store, SystemClock(), folders.households), OPERATOR)
     settings = PageSettings(
         platform_url=platform_url.replace(f"//{HOST}", "//localhost").rstrip("/"),
+        framed_by=tuple(platform_url.replace(f"//{HOST}", f"//{name}").rstrip("/") for name in PLATFORM_NAMES),
         household_url=f"http://home.localhost:{port}",
         names=read_names(state / "commissioning"),
         recipients=read_recipients(state / "recipients.json"),
         demo=True,
     )
-    return create_app(origin, settings), store
+    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store
 
 
 def read_names(path: Path) -> dict[int, str]:

@@ -20,6 +20,7 @@ class PageSettings:
 
     Args:
         platform_url, household_url: The two origins, without a slash at the end.
+        framed_by: Origins that may show the frame; the platform's unless given.
         names: What the homes call themselves, by id; "Home 17" where it is not known.
         recipients: Offered in the consent form; anybody else's key can be pasted.
         demo: One operator runs everything; every page says so.
@@ -28,6 +29,7 @@ class PageSettings:
 
     platform_url: str = ""
     household_url: str = ""
+    framed_by: tuple[str, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     recipients: tuple[Recipient, ...] = ()
     demo: bool = False

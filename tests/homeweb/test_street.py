@@ -1,0 +1,191 @@
+"""A month of a real community: its bill checked at home, what left the home, the totals it was one of; streams."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from time import sleep
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+
+from quietgrid.billing import Bill
+from quietgrid.homeweb import create_app
+from quietgrid.homeweb.desk import Desk
+from quietgrid.homeweb.live import FrameWatch, PrivacyWatch
+from quietgrid.runtime.own import OwnDesk
+from tests.homeweb.browsing import Visitor, text_of
+from tests.homeweb.street import OTHER, WHO, Street, spy
+
+pytestmark = pytest.mark.slow
+
+
+def visit(street: Street, row: int = WHO) -> Visitor:
+    return Visitor(street.origin, street.settings, street.home(row))
+
+
+def the_bill(street: Street, row: int = WHO) -> Bill:
+    desk = OwnDesk(street.community.platform, street.community.periods)
+    return Bill.decode(desk.bills(street.home(row))[-1])
+
+
+@pytest.mark.parametrize("row", [WHO, OTHER])
+def test_a_bill_is_checked_when_it_is_looked_at(street: Street, row: int) -> None:
+    visitor, bill = visit(street, row), the_bill(street, row)
+    path = f"/bills/{bill.window.first}-0"
+    page = text_of(visitor.page(path))
+    assert "this bill is right" in page
+    assert "holds: 31 signed meter days" in page
+    assert "verified" in text_of(visitor.page("/bills"))
+    assert ("estimated" in page) == bool(bill.estimated_wh)
+    found = json.loads(visitor.get(f"{path}.json").text)
+    assert found["arithmetic"] == "holds"
+    assert {one["verdict"] for one in found["sums"]} == {"holds"}
+    measured = street.readings.cut(bill.window)
+    mine = measured.present[row]
+    assert sum(f.measured for f in bill.facts if f.register == 0 and not f.vector.endswith("price")) == int(
+        measured.imported_wh[row, mine].sum()
+    )
+
+
+def test_a_proof_is_released_when_asked_for(street: Street) -> None:
+    visitor, bill = visit(street), the_bill(street)
+    path = f"/bills/{bill.window.first}-0"
+    desk = OwnDesk(street.community.platform, street.community.periods)
+    assert desk.proof(bill.home, bill.window.first) is None
+    assert "Verify and release the proof" in visitor.page(path)
+    assert visitor.post(f"{path}/verify").headers["location"] == path
+    assert desk.proof(bill.home, bill.window.first) is not None
+    assert "The operator has the proof" in visitor.page(path)
+
+
+def test_a_wrong_bill_is_said_and_nothing_released(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = street.origin.homes[street.home(OTHER)]
+    bill = the_bill(street, OTHER)
+    fact = bill.facts[0]
+    more = type(fact)(fact.vector, fact.register, fact.measured + 1, fact.intervals, fact.late, fact.late_intervals,
+                      fact.missing, fact.estimate)  # fmt: skip
+    parts = [getattr(bill, name) for name in bill.__dataclass_fields__]
+    parts[list(bill.__dataclass_fields__).index("facts")] = (more, *bill.facts[1:])
+    monkeypatch.setattr(home.parts.platform, "bills", lambda: [Bill(*parts).encode()])
+    visitor = visit(street, OTHER)
+    path = f"/bills/{bill.window.first}-0"
+    page = text_of(visitor.page(path))
+    assert "does not match" in page
+    assert "Nothing is released" in page
+    visitor.post(f"{path}/verify", 422)
+    desk = OwnDesk(street.community.platform, street.community.periods)
+    assert desk.proof(bill.home, bill.window.first) is None
+    assert "does not match" in text_of(visitor.page("/bills"))
+
+
+def test_every_number_that_left_is_listed(street: Street) -> None:
+    visitor, bill = visit(street), the_bill(street)
+    page = text_of(visitor.page("/privacy"))
+    rows = list(csv.DictReader(io.StringIO(visitor.get("/privacy.csv").text)))
+    opened = sorted(f.measured + f.late for f in bill.facts)
+    assert sorted(int(row["value"]) for row in rows if row["value"]) == opened
+    refused = [row for row in rows if row["outcome"] == "refused"]
+    assert [row["hash"] for row in refused] == [street.spied.hex()]
+    assert rows[0] == refused[0], "newest first"
+    assert {row["keyholders"] for row in rows} == {"0 1 2"}
+    assert f"Numbers about you {len(opened)}" in page
+    assert "Your energy, Sun 10 Jul 2016, 18:00 to 19:00" in page
+    assert f"{len(opened)} numbers left your home this month" in text_of(visitor.page("/"))
+    assert json.loads(visitor.get("/privacy.json").text)["entries"][0]["hash"] == street.spied.hex()
+    fact = next(row["hash"] for row in rows if row["value"])
+    detail = text_of(visitor.page(f"/privacy/{fact}"))
+    assert "your own sums are the same" in detail
+    assert "They say the same" in detail
+    other = list(csv.DictReader(io.StringIO(visit(street, OTHER).get("/privacy.csv").text)))
+    assert street.spied.hex() not in {row["hash"] for row in other}, "another home does not see the attempt"
+
+
+def test_totals_it_was_one_of(street: Street) -> None:
+    page = text_of(visit(street).page("/privacy"))
+    slots = len(street.readings.window)
+    assert f"drawn from the grid {slots:,} 15 or more" in page
+    assert page.count("15 or more") == 2
+
+
+def test_days_before_and_after(street: Street) -> None:
+    visitor = visit(street)
+    rows = list(csv.DictReader(io.StringIO(visitor.get("/history.csv?view=month&first=2016-06-15").text)))
+    june = street.readings.cut(street.period)
+    assert len(rows) == len(street.period)
+    got = np.array([int(row["imported_wh"] or -1) for row in rows])
+    assert (got == np.where(june.present[WHO], june.imported_wh[WHO], -1)).all()
+    page = visitor.page("/history?view=day&first=2016-07-04")
+    assert 'href="?view=day&amp;first=2016-07-03"' in page
+    assert 'href="?view=day&amp;first=2016-07-05"' in page
+    assert "After" not in text_of(visitor.page("/history?view=day&first=2016-07-10")).split("Show as table")[0]
+
+
+def test_the_frame_gets_what_is_new_and_only_that(street: Street) -> None:
+    desk = Desk(street.origin.homes[street.home()])
+    watch = FrameWatch(desk, "Home")
+    names = [name for name, _ in watch()]
+    assert names == ["beat", "values"]
+    now = street.community.clock.unix
+    reread = street.readings.window.end - 3
+    try:
+        street.community.clock.unix = reread * 900.0
+        early = FrameWatch(desk, "Home")
+        early()
+        street.community.clock.unix = now
+        events = early()
+    finally:
+        street.community.clock.unix = now
+    points = [data for name, data in events if name == "series"]
+    assert [point["x"] for point in points] == [slot * 900 for slot in range(reread, reread + 3)]
+    wanted = street.readings.imported_wh[WHO, -3:] / 1000
+    assert [point["values"][0] for point in points] == wanted.tolist()
+
+
+def test_a_new_attempt_reloads_the_open_page(street: Street) -> None:
+    desk = Desk(street.origin.homes[street.home(OTHER)])
+    page, notice = PrivacyWatch(desk, reload=True), PrivacyWatch(desk, reload=False)
+    assert page() == notice() == [("beat", {})]
+    spy(street.community, street.home(OTHER))
+    assert page()[1:] == [("reload", {})]
+    assert notice()[1][0] == "notice"
+    assert page() == notice() == [("beat", {})]
+
+
+@contextmanager
+def running(street: Street) -> Iterator[str]:
+    """The app behind a real server."""
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(street.origin, street.settings), port=0, log_level="error", lifespan="off",
+                       timeout_graceful_shutdown=1)
+    )  # fmt: skip
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def test_a_stream_ends_with_its_session(street: Street) -> None:
+    with running(street) as url:
+        token = street.origin.sessions.redeem(street.origin.sessions.link(street.home()))
+        jar = {"quietgrid_home": token}
+        lines: list[str] = []
+        with httpx.stream("GET", f"{url}/events", cookies=jar, timeout=10) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for line in answer.iter_lines():
+                if line.startswith("event: values") and "event: values" not in lines:
+                    street.origin.sessions.end(token)
+                lines.append(line)
+        assert "event: beat" in lines
+        assert lines[-3:] == ["event: reload", "data: {}", ""]
