@@ -38,9 +38,8 @@ def section(name: str, result: dict[str, Any] | str) -> list[str]:
         lines.append(f"| ratio to {who} | {value:,.4g} |")
     lines += ["", "| bar | need | got | holds |", "|---|---|---|---|"]
     for bar in result["bars"]:
-        lines.append(
-            f"| {bar['what']} | {_number(bar['need'])} | {_number(bar['got'])} | {'yes' if bar['holds'] else '**no**'} |"
-        )
+        holds = "yes" if bar["holds"] else "**no**"
+        lines.append(f"| {bar['what']} | {_number(bar['need'])} | {_number(bar['got'])} | {holds} |")
     return [*lines, "", result["note"], "", f"`python -m benchmarks {name} --json`", ""]
 
 
