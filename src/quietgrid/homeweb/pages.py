@@ -163,15 +163,15 @@ class Pages:
         return StreamingResponse(text, media_type="text/event-stream", headers=self.headers())
 
     def frame_home(self, request: Request) -> int | None:
-        """Whose curve the frame shows."""
+        """Whose curve the frame shows: who is signed in, else (in a demo) the home that is shown to everybody."""
         found = self.origin.signed_in(request)
         if found is not None:
             return found[0].home
-        sessions = self.origin.sessions
-        if not isinstance(sessions, LinkSessions):
-            return None
-        home = sessions.frame_home(request.cookies.get(FRAME_COOKIE, ""))
-        return home if home in self.origin.homes else None
+        sessions, shown = self.origin.sessions, self.settings.shown_home if self.settings.demo else None
+        if isinstance(sessions, LinkSessions):
+            signed_in = sessions.frame_home(request.cookies.get(FRAME_COOKIE, ""))
+            shown = shown if signed_in is None else signed_in
+        return shown if shown in self.origin.homes else None
 
 
 def pages(origin: Origin, context: PageSettings) -> list[Route]:

@@ -24,6 +24,7 @@ class PageSettings:
         names: What the homes call themselves, by id; "Home 17" where it is not known.
         recipients: Offered in the consent form; anybody else's key can be pasted.
         demo: One operator runs everything; every page says so.
+        shown_home: In a demo, the home whose frame everybody may see on the start page; None: only who is signed in.
         live_every: Seconds between live updates. floor: fewest homes of any total (`GateRules.k`).
     """
 
@@ -33,6 +34,7 @@ class PageSettings:
     names: Mapping[int, str] = field(default_factory=dict)
     recipients: tuple[Recipient, ...] = ()
     demo: bool = False
+    shown_home: int | None = None
     live_every: float = 2.0
     floor: int = 15
 
