@@ -79,9 +79,9 @@ class Platform:
         """
         parts = self.parts
         messages = [open_signed(s, Enrol, decode(Enrol, s.body).meter_pk) for s in enrolments]
-        day = int(parts.clock.now()) // 86_400
+        joined = min((m.d0 for m in messages), default=0)  # from the messages, so that doing it again is the same
         with parts.store.begin() as tx:
-            tx.registry.put_parties(parties, day)
+            tx.registry.put_parties(parties, joined)
             tx.registry.add_meters(
                 [
                     MeterRow(m.pid, m.home, m.registers, m.d0, m.hash(), pack_signed(s))
