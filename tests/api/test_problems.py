@@ -149,3 +149,10 @@ def test_plain_http_is_for_loopback() -> None:
             Settings(public_url=url)
     assert Settings(public_url="https://grid.example").cookie("session").startswith("__Host-")
     assert Settings(public_url="http://[::1]:9").allowed_hosts >= {"[::1]", "localhost"}
+
+
+def test_no_environment_variable_exports_requests(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    app = create_app(town.community.platform, town.settings)
+    assert not app._native_telemetry.enabled()
+    assert not app._telemetry["auto_configure"]

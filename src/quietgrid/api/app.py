@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
 from quietgrid.api import shapes
@@ -29,6 +30,10 @@ everyone else. What opens are totals of at least 15 homes and a few sums a home 
 
 Sign in with a session cookie (changes need `X-CSRF-Token`), or, as a household, with signed requests
 (`Authorization: QG1 …`). Errors are RFC 9457 problems."""
+QUIET: TelemetryConfig = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+}  # fmt: skip
+"""No environment variable can have request paths (they hold sign-in tokens and homes) exported from here."""
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
     for status, text in {
@@ -73,7 +78,7 @@ def create_app(
         services.close()
 
     app = FastAPI(
-        title="Quietgrid", version="1", description=DESCRIPTION, lifespan=life, docs_url=None, redoc_url=None,
+        title="Quietgrid", version="1", description=DESCRIPTION, lifespan=life, telemetry=QUIET, docs_url=None, redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         middleware=[
             Middleware(Guard, settings=services.settings, requests=services.requests, readings=services.readings)
