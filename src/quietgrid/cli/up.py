@@ -21,6 +21,7 @@ app = command_app(
 def up(
     *,
     state: Path | None = None,
+    source: str = "",
     homes: int | None = None,
     days: int | None = None,
     port: int | None = None,
@@ -32,7 +33,8 @@ def up(
 
     Args:
         state: Folder of databases and keys.
-        homes: How many homes of the sample take part (first start only).
+        source: A file of your own readings that `quietgrid import` wrote; the sample unless told (first start only).
+        homes: How many homes take part (first start only); all of a file unless told.
         days: Days of history to replay (first start only).
         port: First port to try.
         pace: Seconds a live interval takes.
@@ -42,6 +44,11 @@ def up(
     from quietgrid.runtime.config import load
 
     settings = load()
+    chosen = settings.model_fields_set
+    given = source or (settings.source if "source" in chosen else "")
+    own = given not in ("", "sample")
+    everyone = own and "homes" not in chosen
+    name = {"name": settings.name} if own or "name" in chosen else {}
 
     def show(links: Links, fresh: bool) -> None:
         people = [{"who": who, "link": link} for who, link in links.people]
@@ -54,7 +61,7 @@ def up(
             *[f"  {who:<{width}}  {link}" for who, link in links.people],
             "",
             "  demo: one operator runs all three keyholders; in real life three bodies do",
-            f"  {'40 days are replayed first; watch them on the page.' if fresh else 'Going on where it stopped.'} "
+            f"  {'History is replayed first; watch it on the page.' if fresh else 'Going on where it stopped.'} "
             "Ctrl-C ends it.",
         ]
         emit(as_json, {"address": links.address, "people": people, "fresh": fresh}, text)
@@ -63,7 +70,8 @@ def up(
             webbrowser.open(links.address)
 
     run(
-        state or settings.state, homes or settings.homes, settings.history_days if days is None else days,
-        port or settings.port, settings.pace if pace is None else pace, show, settings.rules(),
+        state or settings.state, homes or (None if everyone else settings.homes),
+        settings.history_days if days is None else days, port or settings.port,
+        settings.pace if pace is None else pace, show, settings.rules(), given, **name,
     )  # fmt: skip
     return 0

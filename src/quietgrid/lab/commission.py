@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from quietgrid import demo
 from quietgrid.billing import default_tariffs
@@ -16,7 +17,7 @@ from quietgrid.crypto.public.sealing import HYBRID
 from quietgrid.household.vault import Vault
 from quietgrid.meter import MeterBank, Site
 from quietgrid.model.closed import GateRules
-from quietgrid.model.interval import DAY_S, Clock, Window, local_window
+from quietgrid.model.interval import DAY_S, Clock, Window, local_window, zone
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.tariff import Tariff
 from quietgrid.model.tariff_text import tariffs_to_toml
@@ -52,6 +53,8 @@ def commission(  # noqa: PLR0913  (a community is these things)
     *,
     rules: GateRules,
     source: str = "sample",
+    end: int = 0,
+    tariffs: Sequence[Tariff] | None = None,
     kem: str = HYBRID,
 ) -> Commissioning:
     """Make meters and vaults, certify, adopt, enrol, plan the cells and sign the first list.
@@ -59,6 +62,7 @@ def commission(  # noqa: PLR0913  (a community is these things)
     Args:
         folders, card: Of the community. people: (party, registers), one meter each.
         window: History to replay; the epoch goes on for a year from its start.
+        source, end: Of the readings, see `Commissioning`. tariffs: the demo's unless given.
     """
     bank = MeterBank.open(folders.fleet, clock)
     try:
@@ -85,19 +89,18 @@ def commission(  # noqa: PLR0913  (a community is these things)
         parties,
         enrolments,
         [members],
-        tariffs_to_toml(demo_tariffs()),
+        tariffs_to_toml(demo_tariffs() if tariffs is None else tariffs),
         window.first,
         len(window),
         source,
+        end,
     )
 
 
 def epoch_window(card: CommunityCard, window: Window) -> Window:
-    """A year of local months from the start of the history."""
-    from zoneinfo import ZoneInfo
-
-    first = window.start_time.astimezone(ZoneInfo(card.tz)).date()
-    end = local_window(first, first.replace(year=first.year + 1), card.tz, window.resolution).end
+    """From the start of the history to the month, a year on, that it started in: an epoch ends with a period."""
+    first = window.start_time.astimezone(zone(card.tz)).date()
+    end = local_window(first, date(first.year + 1, first.month, 1), card.tz, window.resolution).end
     return Window(window.first, end, window.resolution)
 
 

@@ -6,16 +6,16 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from quietgrid import demo
 from quietgrid.errors import ConfigError
-from quietgrid.lab.commission import commission, demo_parties
+from quietgrid.lab.commission import commission
+from quietgrid.lab.source import SAMPLE, source_of
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import DAY_S
 from quietgrid.runtime.clock import ClockFile, Tick
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, found, read_card
 
-NAME, TZ, CURRENCY, RESOLUTION = "Lindenhof", "Europe/Berlin", "EUR", 900
+NAME, CURRENCY = "Lindenhof", "EUR"
 MARKER = "quietgrid-demo"
 
 
@@ -28,17 +28,30 @@ class DemoState:
     fresh: bool
 
 
-def prepare(state: Path, homes: int, history_days: int, rules: GateRules) -> DemoState:
+def prepare(
+    state: Path, homes: int | None, history_days: int, rules: GateRules, source: str = "", name: str = NAME,
+) -> DemoState:  # fmt: skip
     """Make the demo's keys, vaults, meters and first list; or read them when they are there.
 
+    Args:
+        homes: How many; all of a file unless given. source: ``sample``, or a file of imported readings; what is there
+            unless given. name: of the community.
+
     Raises:
-        ConfigError: the directory holds something else.
+        ConfigError: the directory holds something else. SourceError: the file cannot be read.
     """
     folders = Folders(state)
     plan = state / "commissioning"
     if plan.exists():
         read_card(folders.card)
-        return DemoState(folders, Commissioning.load(plan), fresh=False)
+        known = Commissioning.load(plan)
+        if source and known.source not in (source, str(Path(source).absolute())):
+            raise ConfigError(
+                "this demo runs on other readings", where=str(state),
+                fix="choose another folder with --state, or `quietgrid reset --demo` first",
+            )  # fmt: skip
+        return DemoState(folders, known, fresh=False)
+    given = source_of(source or SAMPLE, homes, history_days)
     if state.exists() and any(state.iterdir()) and not (state / MARKER).exists():
         raise ConfigError("the state directory is not empty", where=str(state), fix="choose an empty one with --state")
     if (state / MARKER).exists():
@@ -47,11 +60,14 @@ def prepare(state: Path, homes: int, history_days: int, rules: GateRules) -> Dem
     (state / MARKER).write_text(
         "A Quietgrid demo: one operator runs all parties. Delete with `quietgrid reset --demo`.\n"
     )
-    window = demo.replay_window(history_days)
+    window = given.window
     clock = ClockFile(state / "clock")
     clock.write(Tick(float(window.first * window.resolution - DAY_S), window.first))
-    card = found(folders, NAME, TZ, RESOLUTION, CURRENCY)
-    made = commission(folders, card, demo_parties(homes), window, clock, rules=rules)
+    card = found(folders, name, given.tz, window.resolution, CURRENCY)
+    made = commission(
+        folders, card, given.people, window, clock, rules=rules, source=given.name, end=given.end,
+        tariffs=given.tariffs,
+    )  # fmt: skip
     made.save(plan)
     return DemoState(folders, made, fresh=True)
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quietgrid import demo
 from quietgrid.algorithms.weights import resolve
 from quietgrid.client.platform import PlatformClient
 from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
+from quietgrid.lab.source import SAMPLE, Rows, rows_of
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
 from quietgrid.model.interval import DAY_S, Window, day_window, slots_per_day
 from quietgrid.model.question import Book, Vector
 from quietgrid.model.readings import Readings
 from quietgrid.runtime.clock import ClockFile
-from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.commissioning import Commissioning, Seat
 from quietgrid.wire.own import committed_name
 
 BATCH = 2_000
@@ -50,30 +49,31 @@ class Faults:
         """Whether this day's frames come a day late."""
         return bool(self.late_one_in) and self.draw(home, day) % self.late_one_in == 0
 
-    def lost(self, home: int, day: int) -> int | None:
+    def lost(self, home: int, day: int, per_day: int = 96) -> int | None:
         """First slot of a few that are never measured, or None."""
         number = self.draw(home, day)
         if not self.lost_one_in or number % self.lost_one_in != 1:
             return None
-        return (number >> 20) % 80
+        return (number >> 20) % (per_day - 16)
 
 
 class Fleet:
     """Meters of one bank, driven by the demo's clock.
 
     Args:
-        bank: Theirs. homes: home of each meter, in bank order. readings: window -> their readings.
-        client: To the platform. clock: the demo's. faults: what goes wrong.
+        bank: Theirs. readings: window -> their readings.
+        client: To the platform. clock: the demo's. faults: what goes wrong. seats: when each meter measures.
     """
 
     def __init__(
-        self, bank: MeterBank, homes: NDArray[np.uint64], readings: Callable[[Window], Readings],
-        client: PlatformClient, clock: ClockFile, faults: Faults | None = None,
+        self, bank: MeterBank, readings: Callable[[Window], Readings],
+        client: PlatformClient, clock: ClockFile, faults: Faults | None = None, seats: Sequence[Seat] = (),
     ) -> None:  # fmt: skip
-        self._bank, self._homes, self._readings = bank, homes, readings
+        self._bank, self._readings = bank, readings
         self._client, self._clock = client, clock
         self._faults = faults or Faults()
-        self._home_of = dict(zip(bank.pids.tolist(), homes.tolist(), strict=True))
+        self._home_of = dict(zip(bank.pids.tolist(), bank.homes.tolist(), strict=True))
+        self._seats = {seat.pid: seat for seat in seats}
         self._recorded = 0
 
     def deliver(self, first: int, until: int, resolution: int) -> int:
@@ -93,8 +93,9 @@ class Fleet:
 
     def _with_losses(self, readings: Readings, day: int, a: int) -> Readings:
         present = readings.present.copy()
-        for row, home in enumerate(self._homes.tolist()):
-            lost = self._faults.lost(home, day)
+        per_day = slots_per_day(readings.window.resolution)
+        for row, pid in enumerate(readings.meters.tolist()):
+            lost = self._faults.lost(self._home_of[pid], day, per_day)
             if lost is not None:
                 low, high = max(0, lost - a), max(0, lost + LOST_SLOTS - a)
                 present[row, low:high] = False
@@ -131,14 +132,27 @@ class Fleet:
                 bands = [v for v in book.vectors if v.rule != "prices"]
                 made = [_day_vector(book, vector, day, window) for vector in bands]
                 for pid in pids:
-                    vectors.setdefault(pid, []).extend(made)
+                    if self._measured(pid, window):
+                        vectors.setdefault(pid, []).extend(made)
             if vectors:
                 try:
                     signed = self._bank.day_records(day, vectors)
                 except NotFoundError:
                     signed = []  # away for too long: the day's keys are erased, it stays without records
                 self._client.post_day_records(signed)
+            self._retire(day, slots_per_day(resolution))
             self._recorded = day + 1
+
+    def _measured(self, pid: int, day: Window) -> bool:
+        """Whether a meter had its place on some of a day, and can still sign for it."""
+        seat = self._seats.get(pid, Seat(pid, 0))
+        return max(seat.first, day.first) < min(seat.end, day.end) and pid not in self._bank.retired
+
+    def _retire(self, recorded: int, per_day: int) -> None:
+        """Erase the keys of meters that were taken out, once their last day is recorded."""
+        gone = {s.pid for s in self._seats.values() if s.end <= (recorded + 1) * per_day} - self._bank.retired
+        if gone:
+            self._bank.retire(sorted(gone))
 
 
 def _day_vector(book: Book, vector: Vector, day: int, window: Window) -> DayVector:
@@ -158,7 +172,9 @@ def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
     resolution = bank.card.resolution
     client = PlatformClient(url)
     _resume(bank, client, stop)
-    fleet = Fleet(bank, bank.homes, _source(plan.source, bank.homes, bank.pids), client, clock)
+    readings = seated(bank, plan, rows_of(plan.source, len(plan.parties)))
+    faults = Faults() if plan.source == SAMPLE else Faults(late_one_in=0, lost_one_in=0)
+    fleet = Fleet(bank, readings, client, clock, faults, seats_of(bank, plan))
     marker = state / "fleet" / "delivered"
     at = max(plan.first, bank.sealed_until)
     recorded = -1
@@ -191,16 +207,29 @@ def _resume(bank: MeterBank, client: PlatformClient, stop: Callable[[], bool]) -
             time.sleep(0.3)
 
 
-def _source(source: str, homes: NDArray[np.uint64], pids: NDArray[np.uint64]) -> Callable[[Window], Readings]:
-    """Readings of the given homes by window: the sample, or imported columns."""
-    kept: dict[int, Readings] = {}
+def seated(bank: MeterBank, plan: Commissioning, rows: Rows) -> Callable[[Window], Readings]:
+    """Readings of the meters that have a place in a window: a meter that was replaced measures until then, no longer.
 
-    def sample(window: Window) -> Readings:
-        month = window.first // (96 * 14)
-        if month not in kept:
-            kept.clear()
-            wide = Window(month * 96 * 14, (month + 1) * 96 * 14 + 96, 900)
-            kept[month] = replace(demo.load(len(homes), wide).readings, meters=pids)
-        return kept[month].cut(window)
+    Args:
+        rows: The source's readings, one row a connection.
+    """
+    places = seats_of(bank, plan)
 
-    return sample
+    def readings(window: Window) -> Readings:
+        here = [s for s in places if max(s.first, window.first) < min(s.end, window.end)]
+        found, at = rows(window), [s.row for s in here]
+        slots = np.arange(window.first, window.end)
+        first, end = (
+            np.array(column, np.int64)[:, None] for column in ([s.first for s in here], [s.end for s in here])
+        )
+        present = found.present[at] & (first <= slots) & (slots < end)
+        imported, exported = (np.where(present, c[at], 0) for c in (found.imported_wh, found.exported_wh))
+        return Readings(np.array([s.pid for s in here], np.uint64), window, imported, exported, present)
+
+    return readings
+
+
+def seats_of(bank: MeterBank, plan: Commissioning) -> list[Seat]:
+    """The seat of every meter of a bank: as the plan says, or the row it was made for."""
+    known = {seat.pid: seat for seat in plan.seats}
+    return [known.get(pid, Seat(pid, row)) for row, pid in enumerate(bank.pids.tolist())]

@@ -13,7 +13,7 @@ from types import FrameType
 from quietgrid.accounts import Accounts, Role
 from quietgrid.errors import ConfigError
 from quietgrid.homeweb import issue_link
-from quietgrid.lab.demo_state import DemoState, prepare
+from quietgrid.lab.demo_state import NAME, DemoState, prepare
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.supervisor import Supervisor, free_port
@@ -110,17 +110,18 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
 
 
 def up(  # noqa: PLR0913  (what a person may choose)
-    state: Path, homes: int, history_days: int, port: int, pace_s: float, show: Callable[[Links, bool], None],
-    rules: GateRules | None = None,
+    state: Path, homes: int | None, history_days: int, port: int, pace_s: float, show: Callable[[Links, bool], None],
+    rules: GateRules | None = None, source: str = "", name: str = NAME,
 ) -> None:  # fmt: skip
     """Run the demo until Ctrl-C or SIGTERM.
 
     Args:
-        state: Directory. homes, history_days: of the sample. port: first one to try. pace_s: of a live interval.
+        state: Directory. homes, history_days: of the source. port: first one to try. pace_s: of a live interval.
+        source, name: See `prepare`.
         show: Prints links; called with (links, fresh).
     """
     state = state.absolute()
-    demo = prepare(state, homes, history_days, rules or GateRules())
+    demo = prepare(state, homes, history_days, rules or GateRules(), source, name)
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
     for marker in (state / "control").glob("*.stopped"):

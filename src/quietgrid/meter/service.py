@@ -93,6 +93,12 @@ class MeterBank:
         return np.array([state.home for state in self._columns.states], np.uint64)
 
     @property
+    def retired(self) -> frozenset[int]:
+        """Meters that enrolled and have no keys any more."""
+        columns = self._columns
+        return frozenset(int(columns.pids[at]) for at, s in enumerate(columns.states) if s.refused)
+
+    @property
     def sealed_until(self) -> int:
         """End (absolute slot of the community) of what any meter has sealed; 0 before the first frame."""
         with self._store.read() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,22 @@ from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import ConfigError
 from quietgrid.model.party import Party
 
+NEVER = 1 << 62
+"""A slot that does not come: the end of a seat that is still taken."""
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """Which row of the source a simulated meter measures, and when; a meter without a seat has its own row for good.
+
+    Args:
+        pid: The meter. row: of the source. first, end: absolute slots.
+    """
+
+    pid: int
+    row: int
+    first: int = 0
+    end: int = NEVER
+
 
 class Commissioning(msgspec.Struct, frozen=True):
     """One community, ready to start.
@@ -17,7 +34,8 @@ class Commissioning(msgspec.Struct, frozen=True):
     Args:
         parties: Who. enrolments: one signed `Enrol` a meter. members: signed member lists, oldest first.
         tariffs: As TOML (`model.tariff_text`). first: first absolute slot. history: slots to replay before going live.
-        source: ``sample`` or the path of imported readings.
+        source: ``sample`` or the path of imported readings. end: absolute slot where they end; 0: never.
+        seats: Of meters that were replaced or moved, and of those that took their place.
     """
 
     parties: list[Party]
@@ -27,10 +45,14 @@ class Commissioning(msgspec.Struct, frozen=True):
     first: int
     history: int
     source: str
+    end: int = 0
+    seats: list[Seat] = []
 
     def save(self, path: Path) -> None:
-        """Write it to a file."""
-        path.write_bytes(msgspec.msgpack.encode(self))
+        """Write it to a file, whole or not at all."""
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_bytes(msgspec.msgpack.encode(self))
+        os.replace(fresh, path)
 
     @classmethod
     def load(cls, path: Path) -> Commissioning:

@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from quietgrid import demo
-from quietgrid.errors import QuietgridError, UnavailableError
+from quietgrid.errors import NotFoundError, QuietgridError, UnavailableError
 from quietgrid.model.interval import DAY_S, Window, month_window, slots_per_day
 from quietgrid.model.tariff_text import tariffs_from_toml
 from quietgrid.runtime.clock import ClockFile, Tick
@@ -68,6 +68,8 @@ class DemoDriver:
         self._wake = threading.Event()
         self._steps = 0
         self._registered: set[str] = set()
+        tariffs = {party.tariff for party in plan.parties}
+        self._prices_needed = any(t.feed and t.name in tariffs for t in tariffs_from_toml(plan.tariffs))
         self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
         self._progress = Progress(total=plan.history // slots_per_day(platform.parts.card.resolution))
         self.listeners: list[Callable[[], None]] = []
@@ -172,11 +174,21 @@ class DemoDriver:
         moment = max(unix, float(self._plan.first * card.resolution))
         for window in months(moment, card.tz, card.resolution, 2):
             step = f"period {window.first}"
-            if window.first >= self._plan.first and step not in self._registered and not self._is_done(step):
-                self._platform.publish_prices(FEED, window.first, demo.prices(window).tolist())
+            if window.first < self._plan.first or not self._listed(window):
+                continue
+            if step not in self._registered and not self._is_done(step):
+                if self._prices_needed:
+                    self._platform.publish_prices(FEED, window.first, made_up_prices(window))
                 self._periods.register_books(window)
                 self._done(step)
             self._registered.add(step)
+
+    def _listed(self, window: Window) -> bool:
+        """Whether a period lies in an epoch whose list is signed."""
+        try:
+            return window.end <= self._platform.members(window.first).window.end
+        except NotFoundError:
+            return False
 
     def _replay(self) -> None:
         """The history, a UTC day at a time."""
@@ -205,6 +217,9 @@ class DemoDriver:
                 continue
             self._steps = max(0, self._steps - 1)
             started = time.monotonic()
+            if self._ended():
+                self._stand_still()
+                continue
             self._advance(self._closed() + 1)
             with self._lock:
                 self._register(self._clock.read().unix)
@@ -217,6 +232,17 @@ class DemoDriver:
             if left > 0 and not self._steps:
                 self._wake.wait(left)
                 self._wake.clear()
+
+    def _ended(self) -> bool:
+        """Whether there are no readings any more, or no list of members."""
+        end = self._closed()
+        return 0 < self._plan.end <= end or not self._listed(Window(end, end + 1, self._platform.parts.card.resolution))
+
+    def _stand_still(self) -> None:
+        """What is there stays to be looked at."""
+        what = "the readings end" if 0 < self._plan.end <= self._closed() else "the list of members ends"
+        self._progress.note = f"{what} here: time stands still"
+        self._progress.paused, self._steps = True, 0
 
     def _advance(self, slot: int) -> None:
         """Bring every slot before `slot` from meter to answer."""
@@ -266,6 +292,14 @@ class DemoDriver:
                 if window.end <= self._plan.first + self._plan.history:
                     self._periods.approve(window, "demo")
                 self._done(step)
+
+
+def made_up_prices(window: Window) -> list[int]:
+    """The demo's day-ahead prices, in millionths per kWh; of a half hour, its first quarter's."""
+    quarter = 900
+    many = window.resolution // quarter
+    prices = demo.prices(Window(window.first * many, window.end * many, quarter))
+    return [int(price) for price in prices[::many]]
 
 
 def months(unix: float, tz: str, resolution: int, count: int) -> list[Window]:
