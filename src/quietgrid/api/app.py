@@ -78,7 +78,8 @@ def create_app(
         services.close()
 
     app = FastAPI(
-        title="Quietgrid", version="1", description=DESCRIPTION, lifespan=life, telemetry=QUIET, docs_url=None, redoc_url=None,
+        title="Quietgrid", version="1", description=DESCRIPTION, lifespan=life, telemetry=QUIET,
+        docs_url=None, redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         middleware=[
             Middleware(Guard, settings=services.settings, requests=services.requests, readings=services.readings)
