@@ -26,7 +26,7 @@ from quietgrid.errors import InputError, NotFoundError, QuietgridError
 from quietgrid.homeweb import bills, consents, front, privacy
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
-from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, Visit
+from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
 from quietgrid.homeweb.signin import LinkSessions
 from quietgrid.household.checking import decode_bill
 from quietgrid.household.guard import Guard, TooLarge
