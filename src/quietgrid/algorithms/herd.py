@@ -156,7 +156,7 @@ def opens(weights: NDArray[np.int64], cells: NDArray[np.bool_]) -> NDArray[np.bo
 
 
 def opens_together(
-    registers: Sequence[int], weights: NDArray[np.int64], cells: NDArray[np.bool_]
+    registers: Sequence[int], weights: NDArray[np.int64], cells: NDArray[np.bool_], alone: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which bill facts may open next to the home's other facts of the same register.
 
@@ -166,6 +166,7 @@ def opens_together(
 
     Args:
         registers: Of the f vectors. weights: int64 [f, t]. cells: bool [n, t], closed cells.
+        alone: bool [n, f], facts that rest on enough cells by themselves (`opens`).
 
     Returns:
         bool [n, f].
@@ -175,10 +176,10 @@ def opens_together(
     >>> weights = np.ones((2, 80), np.int64)
     >>> weights[1, 40:] = 2
     >>> cells = np.arange(80) < np.array([[80], [41]])  # the second home was away from interval 41 on
-    >>> opens_together([0, 0], weights, cells).tolist()
+    >>> opens_together([0, 0], weights, cells, opens(weights, cells)).tolist()
     [[True, True], [False, False]]
     """
-    out = np.ones((len(cells), len(weights)), np.bool_)
+    out = np.ones_like(alone)
     size = cells.shape[1]
     for register in set(registers):
         columns = np.flatnonzero(np.array(registers) == register)
@@ -187,9 +188,11 @@ def opens_together(
             continue
         missing = (~cells & matrix.any(axis=0)).sum(axis=1)
         away = np.flatnonzero(40 * (smallest_support(matrix) - missing) < size)
-        patterns, which = np.unique(cells[away], axis=0, return_inverse=True)
+        patterns, which = np.unique(
+            np.concatenate([alone[np.ix_(away, columns)], cells[away]], axis=1), axis=0, return_inverse=True
+        )
         for number, pattern in enumerate(patterns):
-            rests_on = smallest_support(matrix * pattern)
-            if 0 < 40 * rests_on < size:
+            chosen, present = pattern[: len(columns)], pattern[len(columns) :]
+            if 0 < 40 * smallest_support(matrix[chosen] * present) < size:
                 out[np.ix_(away[which.reshape(-1) == number], columns)] = False
     return out

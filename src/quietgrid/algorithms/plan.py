@@ -251,7 +251,8 @@ def bills_plan(
         arrived = by_home(members.homes[rows], padded)
         cells[:, offset : offset + width] = arrived
         counts += arrived.astype(np.int32) @ used[:, offset : offset + width].T.astype(np.int32)
-    allowed = opens(weights, cells) & opens_together(registers, weights, cells)
+    allowed = opens(weights, cells)
+    allowed &= opens_together(registers, weights, cells, allowed)
     for column, register in enumerate(registers):
         able = by_home(members.homes[rows], capable(members, rows, register)[:, None])[:, 0]
         counts[~able, column] = 0

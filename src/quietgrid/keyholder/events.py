@@ -113,23 +113,30 @@ def check_with_prices(book: Book, weights: Ints, members: MemberList, known: Kno
 
 
 def _rests_on_enough(event: EventMessage, plan: BillsPlan, window: Window, known: Known) -> Bits:
-    """bool [h]: homes that delivered enough cells for the event's number, and its difference to any other event of
-    theirs, to rest on at least four of them."""
-    cells = np.zeros((len(plan.homes), len(window)), np.bool_)
-    able = plan.able[event.register][:, None]
-    for offset, close in plan.pieces:
-        arrived = np.zeros((len(plan.rows), close.b - close.a), np.bool_)
-        arrived[: len(close.present)] = close.present
-        names = plan.homes[plan.home_of_row]
-        cells[:, offset : offset + close.b - close.a] = by_home(names, arrived & able)
+    """bool [h]: homes of whose event number, and of any combination with their other events, at least four delivered
+    cells are left. Events that rest on fewer by themselves do not open, so they do not count."""
+    cells = _delivered(plan, event.register, window)
     same = [e for (_, leaf), e in known.events.items() if leaf == event.leaf and e.register == event.register]
     matrix = np.stack([event_weights(e, window) for e in same])
     held = np.stack([np.isin(plan.homes, np.array(e.holders, np.uint64)) for e in same], axis=1)
+    size = np.abs(matrix)
+    support = cells.astype(np.int64) @ size.T
+    largest = np.stack([(size * row).max(axis=1, initial=0) for row in cells])
+    alone = held & (support >= MIN_CELLS * largest) & (largest > 0)
+    own = same.index(event)
     used = matrix.any(axis=0)
-    out = np.zeros(len(plan.homes), np.bool_)
-    for row in np.flatnonzero(held[:, same.index(event)]).tolist():
-        mine = matrix[held[row]] * cells[row]
-        own = np.abs(plan.weights[0]) * cells[row]
-        full = cells[row][used].all()
-        out[row] = full or (int(own.sum()) >= MIN_CELLS * int(own.max()) and smallest_support(mine) >= MIN_CELLS)
+    out = alone[:, own].copy()
+    for row in np.flatnonzero(out & ~cells[:, used].all(axis=1)).tolist():
+        out[row] = smallest_support(matrix[alone[row]] * cells[row]) >= MIN_CELLS
     return out
+
+
+def _delivered(plan: BillsPlan, register: int, window: Window) -> Bits:
+    """bool [h, t]: the closed cells of a register by home."""
+    cells = np.zeros((len(plan.homes), len(window)), np.bool_)
+    names = plan.homes[plan.home_of_row]
+    for offset, close in plan.pieces:
+        arrived = np.zeros((len(plan.rows), close.b - close.a), np.bool_)
+        arrived[: len(close.present)] = close.present
+        cells[:, offset : offset + close.b - close.a] = by_home(names, arrived & plan.able[register][:, None])
+    return cells

@@ -88,7 +88,7 @@ def _totals(question: QuestionMessage, known: Known, rules: GateRules) -> Evalua
     if any((leaf, first + slot) in known.void for leaf in leaves for slot in range(plan.a, plan.b)):
         raise GateRefusal(
             "void", "the platform signed two closes for one of these slots", where=question.node,
-            fix="its readings enter bills through the late pool",
+            fix="no total of it opens; bills go by the close that was voted",
         )  # fmt: skip
     return Evaluated(
         plan.allowed, plan.homes, np.zeros(0, np.uint64), None,
@@ -152,7 +152,7 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
     rows, listed = members.rows(late.leaf), np.array([row for row, _, _, _ in late.cells], np.int64)
     if int(listed.min()) < 0 or int(listed.max()) >= len(rows):
         raise GateRefusal("late", "a late cell lies in no close", where=where, fix="close first")
-    if not capable(members, rows[listed], book.vectors[column].register).all():
+    if rules.on("capability") and not capable(members, rows[listed], book.vectors[column].register).all():
         raise GateRefusal(
             "late", "a meter has no such register: it would only fill up the floor", where=where, fix="leave it out"
         )

@@ -149,6 +149,8 @@ class Registrar:
         """Count delivered cells that a later close left out; over the limit the leaf's totals stop (PROTOCOL C, G9)."""
         message = self._by_household(signed, Omission)
         parts, memory = self._parts, self._memory
+        if message.pid not in memory.enrolments or memory.enrolments[message.pid][1].home != message.home:
+            raise NotFoundError("no such meter of this home", where=signed.name, fix="complain about your own meters")
         leaf, left_out = -1, set()
         for day, slot, _, accepted_at in omitted_cells(message, parts.card.concentrator_pk):
             at = day * memory.per_day() + slot

@@ -9,6 +9,7 @@ import pytest
 
 from quietgrid.lab.community import Community, Resident
 from quietgrid.model.closed import GateRules
+from tests.scenarios.attacks.month import DAYS, PEOPLE, RULES, Month, month
 from tests.scenarios.attacks.spy import found_community
 
 Found = Callable[..., Community]
@@ -26,3 +27,11 @@ def found(tmp_path: Path) -> Iterator[Found]:
     yield make
     for community in made:
         community.close()
+
+
+@pytest.fixture(scope="session")
+def period(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
+    """A month of half hours, one leaf for each attack on bills and events."""
+    community = found_community(tmp_path_factory.mktemp("month"), PEOPLE, DAYS + 1, RULES, 1800)
+    yield month(community)
+    community.close()

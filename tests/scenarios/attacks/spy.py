@@ -223,13 +223,16 @@ class Spy:
 
     def bills(
         self, book: Book, closes: Sequence[Signed], late: Sequence[Signed] = (), *, vector: str = "",
-        prices: dict[str, NDArray[np.int64]] | None = None, raw: bool = False, keyholders: Sequence[int] = (0, 1, 2),
+        prices: dict[str, NDArray[np.int64]] | None = None, raw: bool = False, known: Sequence[Signed] | None = None,
     ) -> NDArray[np.int64]:  # fmt: skip
-        """Vote, ask and open a batch: int64 [homes, vectors]; 0 where it does not open."""
+        """Vote, ask and open a batch: int64 [homes, vectors]; 0 where it does not open.
+
+        `known`: late closes of the cells the spy has ciphertexts for, where `late` lists more; others come out wrong.
+        """
         question = self.batch(book, closes, late, vector=vector)
-        self.vote([*late, question], *keyholders)
-        sums = self.ask(question, *keyholders)
-        plan = self.bills_plan(book, closes, late, prices or {}, raw=raw)
+        self.vote([*late, question])
+        sums = self.ask(question)
+        plan = self.bills_plan(book, closes, late if known is None else known, prices or {}, raw=raw)
         per_day = slots_per_day(book.window.resolution)
         answer = open_sums(blind_bills(self.fetch(self.members()), plan, per_day).reshape(-1), sums)
         return answer.values.reshape(len(plan.homes), -1)
@@ -260,15 +263,12 @@ class Spy:
             self.members(), book.leaf, names.index(late.vector), late.cells, lambda d, s: by_slot.get((d, s)), loose
         )
 
-    def event(
-        self, event: EventMessage, closes: Sequence[Signed], span: tuple[int, int], *,
-        keyholders: Sequence[int] = (0, 1, 2),
-    ) -> dict[int, int]:  # fmt: skip
+    def event(self, event: EventMessage, closes: Sequence[Signed], span: tuple[int, int]) -> dict[int, int]:
         """Vote, ask and open an event: home -> number."""
         members = self.members()
         question = self.question(Kind.EVENT, members.leaf_names[event.leaf], span, closes, vector=event.event)
-        self.vote([question], *keyholders)
-        sums = self.ask(question, *keyholders)
+        self.vote([question])
+        sums = self.ask(question)
         window = Window(*span, event.resolution)
         weights = event_weights(event, window)[None]
         cells = [self.closed(s) for s in closes]
