@@ -57,8 +57,17 @@ def test_nothing_to_ask_asks_nothing() -> None:
         keyholder = HttpKeyholder(0, server.url)
         assert keyholder.enrol([]) == keyholder.questions([]) == keyholder.register([]) == []
         keyholder.opened([])
-        assert HttpPeer(1, server.url, ME.public).votes([], HEAD) == []
         assert not server.asked
+
+
+def test_a_peer_is_asked_even_for_nothing() -> None:
+    """So it is known whether it can be reached, and it sees our head."""
+    with scripted(lambda path, body: packed([])) as server:
+        peer = HttpPeer(1, server.url, ME.public)
+        assert peer.votes([], HEAD) == []
+        assert msgspec.msgpack.decode(server.asked[0][1], type=tuple[list[bytes], Signed]) == ([], HEAD)
+    with pytest.raises(UnavailableError):
+        peer.votes([], HEAD)
 
 
 @pytest.mark.parametrize(

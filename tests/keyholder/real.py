@@ -120,7 +120,7 @@ class RealCommunity(Community):
         """The address of one keyholder."""
         return f"http://127.0.0.1:{self.ports[index]}"
 
-    def wait_ready(self, index: int, seconds: float = 20.0) -> None:
+    def wait_ready(self, index: int, seconds: float = 60.0) -> None:
         """Wait until a keyholder has caught up with its peers."""
         deadline = time.monotonic() + seconds
         while True:

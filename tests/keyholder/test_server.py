@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from quietgrid import demo
+from quietgrid.cli.entry import run
 from quietgrid.client import HttpPeer
 from quietgrid.crypto.public.envelope import decode, unpack_signed
 from quietgrid.crypto.public.sealing import seal_info
@@ -92,21 +93,31 @@ def test_one_is_killed_and_the_others_go_on_and_it_catches_up(town: RealCommunit
     a_day(town, DAY + 2)
     check_total(town, DAY + 2, Status.PROVISIONAL)
 
-    town.measure(readings_of(town, DAY + 3))
+    a_day(town, DAY + 3)
+    check_total(town, DAY + 3, Status.PROVISIONAL)
+
+    town.measure(readings_of(town, DAY + 4))
     assert not town.settle().answered  # for more than a day two open nothing by themselves (A2)
+    for index in (0, 2):
+        assert town.platform.resume().waiting
+        state = ["--state", str(town.folders.state)]
+        assert run(["keyholder", "carry-on", "1", "--index", str(index), *state]) == 0
+    time.sleep(2.5)
+    assert not town.platform.resume().waiting
+    check_total(town, DAY + 4, Status.PROVISIONAL)
 
     town.start_keyholder(1)
     town.wait_ready(1)
     time.sleep(2.1)  # the others remember for two seconds that it was away
     town.platform.resume()
-    for day in range(DAY + 1, DAY + 4):
+    for day in range(DAY + 1, DAY + 5):
         check_total(town, day, Status.CONFIRMED)
 
 
 def test_alone_it_opens_nothing_and_nothing_is_lost(town: RealCommunity) -> None:
     town.stop_keyholder(0)
     town.stop_keyholder(2)
-    town.measure(readings_of(town, DAY + 4))
+    town.measure(readings_of(town, DAY + 5))
     outcomes = town.settle()
     assert not outcomes.answered
     assert outcomes.waiting
@@ -116,12 +127,12 @@ def test_alone_it_opens_nothing_and_nothing_is_lost(town: RealCommunity) -> None
         town.wait_ready(index)
     time.sleep(2.1)
     town.platform.resume()
-    check_total(town, DAY + 4, Status.CONFIRMED)
+    check_total(town, DAY + 5, Status.CONFIRMED)
 
 
 def test_it_ends_within_two_seconds_and_keeps_its_chain(town: RealCommunity) -> None:
     before = town.links[2].health()
-    assert town.terminate_keyholder(2) < 2.0
+    assert town.terminate_keyholder(2) < 2.5  # 1.7 s at most, and the time to notice
     town.start_keyholder(2)
     after = town.links[2].health()
     assert (after.ledger.seq, after.ledger.hash) == (before.ledger.seq, before.ledger.hash)

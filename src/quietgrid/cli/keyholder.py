@@ -93,6 +93,44 @@ def init(folder: Path, *, as_json: Json = False) -> int:
     return 0
 
 
+@app.command(name="carry-on")
+def carry_on(
+    peer: int,
+    *,
+    index: int,
+    hours: float = 24.0,
+    state: Path | None = None,
+    folder: Path | None = None,
+    as_json: Json = False,
+) -> int:
+    """Confirm that a keyholder answers although a peer stays away.
+
+    Two keyholders answer by themselves for a day. After that both of their operators have to confirm.
+
+    Args:
+        peer: The keyholder that is away.
+        index: The keyholder that goes on.
+        hours: How long.
+        state: The state folder of a demo; that of the settings unless told.
+        folder: The keyholder's own folder; STATE/keyholders/INDEX unless told.
+    """
+    from quietgrid.keyholder.server import order_carry_on
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders
+
+    place = folder or Folders(state or load().state).keyholder(index)
+    if peer not in (0, 1, 2) or peer == index or not 0 < hours <= 24 * 31:
+        raise ConfigError(
+            "this cannot be confirmed", where=f"keyholder {peer}", fix="name another one, and up to 744 h"
+        )
+    if not (place / "identity.key").exists():
+        raise ConfigError("this keyholder has no keys here", where=str(place), fix="run it where its folder is")
+    order_carry_on(place, peer, hours)
+    said = f"keyholder {index} goes on without keyholder {peer} for {hours:g} hours; the other operator has to agree"
+    emit(as_json, {"index": index, "peer": peer, "hours": hours}, [said])
+    return 0
+
+
 @app.command
 def rotate(index: int, *, state: Path | None = None, as_json: Json = False) -> int:
     """Replace a keyholder's sealing key.

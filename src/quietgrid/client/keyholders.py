@@ -134,9 +134,12 @@ class HttpPeer:
         return self._index
 
     def votes(self, subjects: Sequence[bytes], head: Signed) -> list[Signed | None]:
-        """See `PeerLink.votes`. Who signed the votes is for the caller to check."""
+        """See `PeerLink.votes`; without subjects it still shows the head and whether the peer can be reached.
+
+        Who signed the votes is for the caller to check.
+        """
         out: list[Signed | None] = []
-        for at in range(0, len(subjects), http.SUBJECTS_AT_ONCE):
+        for at in range(0, max(1, len(subjects)), http.SUBJECTS_AT_ONCE):
             part = list(subjects[at : at + http.SUBJECTS_AT_ONCE])
             found = self._reach.post(http.PEER_VOTES, _encode((part, head)), list[Signed | None])
             if len(found) != len(part):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 
@@ -30,15 +31,20 @@ from quietgrid.wire.links import PeerLink
 from quietgrid.wire.messages import CommunityCard
 
 LOG = logging.getLogger("quietgrid.keyholder")
+_CARRY_ON = "carry-on"
 STOP_S = 1.7
 """After SIGTERM the process is gone after so many seconds, whatever it was doing: every step is crash-safe."""
 
 
 class Background:
-    """What a keyholder does by itself: catch up with its peers, warm the kernel, forget old days."""
+    """What a keyholder does by itself: catch up with its peers, warm the kernel, forget old days.
 
-    def __init__(self, keyholder: Keyholder, pause: float = 0.5) -> None:
+    It also does what its operator wrote into its folder (`order_carry_on`): who can write there holds its keys anyway.
+    """
+
+    def __init__(self, keyholder: Keyholder, folder: Path | None = None, pause: float = 0.5) -> None:
         self._keyholder = keyholder
+        self._folder = folder
         self._pause = pause
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keyholder background", daemon=True)
@@ -53,6 +59,21 @@ class Background:
         self._stop.set()
         self._thread.join(timeout=0.2)
 
+    def _obey(self) -> None:
+        """Take the operator's order to go on without a peer, if there is one."""
+        if self._folder is None:
+            return
+        path = self._folder / _CARRY_ON
+        try:
+            peer, hours = msgspec.json.decode(path.read_bytes(), type=tuple[int, float])
+        except FileNotFoundError:
+            return
+        except msgspec.MsgspecError:
+            path.unlink()
+            raise ConfigError("an order that cannot be read", where=str(path), fix="give it again") from None
+        path.unlink()
+        self._keyholder.carry_on(peer, self._keyholder.parts.clock.now() + hours * 3600)
+
     def _run(self) -> None:
         pause, erased = self._pause, -1
         warm = False
@@ -60,6 +81,7 @@ class Background:
             try:
                 if not self.ready:
                     self.ready = self._keyholder.catch_up()
+                self._obey()
                 today = int(self._keyholder.parts.clock.now()) // DAY_S
                 if today != erased:
                     self._keyholder.erase_old_days()
@@ -73,14 +95,26 @@ class Background:
             pause = min(pause * 1.5, 5.0)
 
 
-def create_app(keyholder: Keyholder, clock: Clock | None = None) -> Starlette:
+def order_carry_on(folder: Path, peer: int, hours: float) -> None:
+    """Its operator confirms that a keyholder answers although a peer stays away (PROTOCOL C, A2).
+
+    Args:
+        folder: The keyholder's own; its process reads the order within a second or two.
+        peer: Who is away. hours: how long, from then on.
+    """
+    fresh = folder / (_CARRY_ON + ".new")
+    fresh.write_bytes(msgspec.json.encode((peer, hours)))
+    os.replace(fresh, folder / _CARRY_ON)
+
+
+def create_app(keyholder: Keyholder, clock: Clock | None = None, folder: Path | None = None) -> Starlette:
     """The ASGI app of one keyholder.
 
     Args:
         keyholder: Opened. clock: The machine's time, for the age of households' signed requests (the keyholder's own
-            clock may be a simulated one).
+            clock may be a simulated one). folder: where its operator's orders are looked for.
     """
-    background = Background(keyholder)
+    background = Background(keyholder, folder)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -206,8 +240,9 @@ def serve(seat: Seat, host: str = "127.0.0.1", port: int = 0, announce: Callable
         bound.close()
         raise
     logging.getLogger("uvicorn.error").addFilter(Quiet())
+    app = create_app(keyholder, folder=seat.folder)
     config = uvicorn.Config(
-        create_app(keyholder), log_config=None, access_log=False, lifespan="on", loop="asyncio", http="h11",
+        app, log_config=None, access_log=False, lifespan="on", loop="asyncio", http="h11",
         ws="none", server_header=False, limit_concurrency=128, timeout_keep_alive=75, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = _Server(config, lambda: announce(url))
