@@ -13,4 +13,7 @@ from SimBench (`profiles`, `recipes`), seeded appliances (`appliances`), a batte
 from quietgrid.demo.prices import prices
 from quietgrid.demo.sample import DEMO_DAYS, FIRST_DAY, Home, Sample, load, replay_window
 
-__all__ = ["DEMO_DAYS", "FIRST_DAY", "Home", "Sample", "load", "prices", "replay_window"]
+SHOWN_HOME = 3
+"""The home whose side of things the demo shows: solar on the roof, no battery, busy evenings."""
+
+__all__ = ["DEMO_DAYS", "FIRST_DAY", "SHOWN_HOME", "Home", "Sample", "load", "prices", "replay_window"]

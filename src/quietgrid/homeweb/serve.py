@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import uvicorn
 
+from quietgrid.demo import SHOWN_HOME
 from quietgrid.errors import ConfigError
 from quietgrid.homeweb.pages import create_app
 from quietgrid.homeweb.settings import PageSettings, Recipient
@@ -28,8 +29,6 @@ from quietgrid.store import VaultStore, open_vault
 
 HOST = "127.0.0.1"
 STOP_S = 1
-DEMO_HOME = 1
-"""The home everybody may look at in the demo's start page."""
 SAME_SITE = "home.quietgrid.localhost"
 """Another name of this origin: one site with ``quietgrid.localhost``, so that the frame there needs no asking."""
 PLATFORM_NAMES = ("localhost", "quietgrid.localhost")
@@ -64,7 +63,7 @@ def prepare(
         names=read_names(state / "commissioning"),
         recipients=read_recipients(state / "recipients.json"),
         demo=True,
-        shown_home=DEMO_HOME if DEMO_HOME in homes else None,
+        shown_home=SHOWN_HOME if SHOWN_HOME in homes else None,
     )
     return create_app(origin, settings, (*HOSTS, SAME_SITE)), store
 

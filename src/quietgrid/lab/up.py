@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from quietgrid.accounts import Accounts, Role
+from quietgrid.demo import SHOWN_HOME
 from quietgrid.errors import ConfigError
 from quietgrid.homeweb import issue_link
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
@@ -21,7 +22,6 @@ from quietgrid.store import open_platform
 
 HOST = "127.0.0.1"
 PEOPLE = (("Ana, utility analyst", Role.ANALYST), ("Aud, auditor", Role.AUDITOR), ("Olu, operator", Role.OPERATOR))
-HOME = 1
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def people_links(demo: DemoState, ports: Ports) -> Links:
         for name, role in PEOPLE:
             _, token = accounts.found(name, role)
             links.append((name, f"{base}/signin/{token}"))
-        resident = next(p.name for p in demo.plan.parties if p.home == HOME)
+        resident = next(p.name for p in demo.plan.parties if p.home == SHOWN_HOME)
     finally:
         accounts.close()
         store.close()
-    links.append((f"{resident}, household", issue_link(demo.folders.state, HOME, ports.household, SystemClock())))
+    links.append((f"{resident}, household", issue_link(demo.folders.state, SHOWN_HOME, ports.household, SystemClock())))
     return Links(base, links)
 
 

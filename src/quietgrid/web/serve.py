@@ -13,6 +13,7 @@ import uvicorn
 
 from quietgrid.api import Settings, create_app
 from quietgrid.client.keyholders import HttpKeyholder
+from quietgrid.demo import SHOWN_HOME
 from quietgrid.model.closed import GateRules
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning
@@ -24,7 +25,6 @@ from quietgrid.web import mount
 
 HOST = "127.0.0.1"
 STOP_S = 2
-DEMO_HOME = 1
 
 
 def serve(state: Path, port: int, household_port: int, keyholders: Sequence[str], pace_s: float) -> None:
@@ -43,7 +43,7 @@ def serve(state: Path, port: int, household_port: int, keyholders: Sequence[str]
     driver = DemoDriver(platform, Periods(platform), folders, Commissioning.load(state / "commissioning"), pace_s, lock)
     settings = Settings(
         public_url=f"http://localhost:{port}", household_url=f"http://home.localhost:{household_port}", demo=True,
-        demo_home=DEMO_HOME, four_eyes=False,
+        demo_home=SHOWN_HOME, four_eyes=False,
     )  # fmt: skip
     app = create_app(platform, settings, control=driver, lock=lock)
     mount(app)
