@@ -45,7 +45,8 @@ class Memory:
         self._rows: dict[tuple[int, int], NDArray[np.int64]] = {}
         self.enrolments: dict[int, tuple[bytes, Enrol, Certificate]] = {}
         self.household_pk: dict[int, bytes] = {}
-        self.known = Known(closes=Closes(self), late=Lates(store), consents=self._consents)
+        closes = Closes(self)
+        self.known = Known(closes=closes, late=Lates(store, closes), consents=self._consents)
         with store.read() as tx:
             for row in tx.members.enrolments():
                 if not row.forgotten:
@@ -119,7 +120,10 @@ class Memory:
         with self._store.read() as tx:
             if tx.votes.voted(digest) is None:
                 return None
-            data = tx.votes.close(digest).signed
+            try:
+                data = tx.votes.close(digest).signed
+            except NotFoundError:
+                return None  # a late close or a batch
         close = decode(Close, unpack_signed(data).body)
         return closed_of(close, digest, self.known.members[(close.epoch, close.revision)])
 
@@ -215,11 +219,14 @@ class Closes:
 class Lates:
     """hash -> late close that was voted here."""
 
-    def __init__(self, store: KeyholderStore) -> None:
+    def __init__(self, store: KeyholderStore, closes: Closes) -> None:
         self._store = store
+        self._closes = closes
 
     def get(self, digest: bytes) -> LateClose | None:
         """The late close, or None."""
+        if self._closes.get(digest) is not None:
+            return None  # nearly all that a batch names; these are kept in memory
         with self._store.read() as tx:
             data = tx.documents.find("late", digest.hex())
         return None if data is None else decode(LateClose, unpack_signed(data).body)

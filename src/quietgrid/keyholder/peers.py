@@ -74,6 +74,8 @@ class Peers:
             agreed = {s: set(tx.votes.peer_votes(s)) for s in wanted}
         head = self._head()
         reached: set[int] = set()
+        fresh: list[tuple[int, bytes, bytes]] = []
+        unsure: list[PeerLink] = []
         for peer in parts.peers:
             ask = [s for s in wanted if peer.index not in agreed[s]]
             try:
@@ -83,28 +85,33 @@ class Peers:
                 continue
             self._note_away(peer.index, False)
             reached.add(peer.index)
-            self._keep_votes(peer.index, ask, votes, agreed)
+            checked = self._checked(peer.index, ask, votes)
+            fresh += [(peer.index, subject, signed) for subject, signed in checked.items()]
+            for subject in checked:
+                agreed[subject].add(peer.index)
             if any(own[s] and peer.index not in agreed[s] for s in ask):
-                self._pull(peer)  # it may hold another close of the same slots: proof of fault
+                unsure.append(peer)
+        if fresh:
+            with parts.store.begin() as tx:
+                tx.votes.put_peer_votes(fresh)
+        for peer in unsure:
+            self._pull(peer)  # it may hold another close of the same slots: proof of fault
         away = self._away_too_long()
         return {s: _missing(own[s], agreed[s], reached) or away for s in wanted}
 
-    def _keep_votes(
-        self, peer: int, asked: Sequence[bytes], votes: Sequence[Signed | None], agreed: dict[bytes, set[int]]
-    ) -> None:
-        """Keep a peer's votes; one that does not hold counts as none."""
-        parts = self._parts
-        with parts.store.begin() as tx:
-            for subject, signed in zip(asked, votes, strict=False):
-                if signed is None:
-                    continue
-                try:
-                    vote = open_signed(signed, Vote, parts.card.keyholder_pks[peer])
-                except VerificationError:
-                    continue
-                if vote.subject == subject and vote.keyholder == peer:
-                    tx.votes.put_peer_vote(peer, subject, pack_signed(signed))
-                    agreed[subject].add(peer)
+    def _checked(self, peer: int, asked: Sequence[bytes], votes: Sequence[Signed | None]) -> dict[bytes, bytes]:
+        """A peer's votes by subject, encoded; one that does not hold counts as none."""
+        found: dict[bytes, bytes] = {}
+        for subject, signed in zip(asked, votes, strict=False):
+            if signed is None:
+                continue
+            try:
+                vote = open_signed(signed, Vote, self._parts.card.keyholder_pks[peer])
+            except VerificationError:
+                continue
+            if vote.subject == subject and vote.keyholder == peer:
+                found[subject] = pack_signed(signed)
+        return found
 
     def keep_head(self, peer: int, head: Head) -> None:
         """Keep a peer's newest head: if it is ever restored from an old copy, we can tell."""

@@ -182,10 +182,11 @@ class Keyholder:
         out: list[Outcome | None] = [None] * len(questions)
         decided: list[tuple[int, QuestionMessage, Evaluated]] = []
         with self._writing:
+            released = self._released(questions)
             for at, signed in enumerate(questions):
                 try:
                     message = open_signed(signed, QuestionMessage, self.parts.card.platform_pk)
-                    out[at] = self._released(signed.hash())
+                    out[at] = released[at]
                     if out[at] is None:
                         decided.append((at, message, self._decide(message)))
                 except QuietgridError as error:
@@ -205,11 +206,11 @@ class Keyholder:
                 self._release(questions, ready, out)
         return [o if o is not None else Refusal(500, "", "not answered", "", "") for o in out]
 
-    def _released(self, question: bytes) -> Signed | None:
-        """What was sent before for the same question: the same bytes for ever."""
+    def _released(self, questions: Sequence[Signed]) -> list[Signed | None]:
+        """What was sent before for the same questions: the same bytes for ever."""
         with self.parts.store.read() as tx:
-            stored = tx.votes.release(question)
-        return None if stored is None else unpack_signed(stored)
+            stored = [tx.votes.release(question.hash()) for question in questions]
+        return [None if data is None else unpack_signed(data) for data in stored]
 
     def _decide(self, message: QuestionMessage) -> Evaluated:
         if message.community != self.parts.card.community:
@@ -310,17 +311,19 @@ class Keyholder:
     def opened(self, opened: Sequence[Signed]) -> None:
         """Take notice of what came out: each home's numbers enter its ledger, readable by it alone."""
         with self._writing:
-            for signed in opened:
-                message = open_signed(signed, Opened, self.parts.card.platform_pk)
-                key = message.question.hex()
-                with self.parts.store.read() as tx:
-                    asked = tx.documents.find("question", key)
-                    known = tx.documents.find("opened", key)
-                if asked is None or known is not None:
+            messages = [open_signed(signed, Opened, self.parts.card.platform_pk) for signed in opened]
+            with self.parts.store.read() as tx:
+                asked = [tx.documents.find("question", message.question.hex()) for message in messages]
+                known = [tx.documents.find("opened", message.question.hex()) for message in messages]
+            seen: set[bytes] = set()
+            for signed, message, question, done in zip(opened, messages, asked, known, strict=True):
+                if question is None or done is not None or message.question in seen:
                     continue
-                notes = self._fact_notes(unpack_signed(asked), message)
+                seen.add(message.question)
+                notes = self._fact_notes(unpack_signed(question), message)
                 with self.parts.store.begin() as tx:
-                    tx.documents.put("opened", key, signed.hash())  # the numbers only go into the homes' own entries
+                    # the numbers only go into the homes' own entries
+                    tx.documents.put("opened", message.question.hex(), signed.hash())
                     ledger.append(tx, notes)
 
     def _fact_notes(self, question: Signed, opened: Opened) -> list[tuple[int | None, LedgerNote]]:
