@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import statistics
 from typing import Any
 
@@ -13,10 +15,8 @@ from quietgrid.crypto.secret import masks
 from quietgrid.crypto.secret.chain import PAIRS_OF
 from quietgrid.errors import MissingExtraError, VerificationError
 
-try:
-    import phe
-except ImportError:
-    phe = None
+phe: Any = importlib.import_module("phe") if importlib.util.find_spec("phe") else None
+"""The peer, GPL: in requirements-bench.txt only."""
 
 NAME = "seal"
 
