@@ -116,3 +116,20 @@ def test_frames_heads_and_receipts_on_both_engines(url: Callable[[], str], clock
         assert np.array_equal(cells.ciphertext[3:6, 4:6], dense.words[:, 1])
         assert (cells.version >= 0).sum() == 6
     store.close()
+
+
+def test_one_version_of_every_cell(tmp_path: Path) -> None:
+    """A corrected cell has two versions, a gap that was filled later only the second."""
+    store = open_platform(tmp_path / "x.db", ManualClock(0))
+    first, second = part([0, 1], 0, 4, 1, 0, 1), part([1, 2], 2, 2, 1, 1, 2)
+    with store.begin() as tx:
+        tx.segments.write(tx.segments.add_batch(b"", bytes(32), 4, 0.0), [first, second])
+    with store.read() as tx:
+        old, new = (tx.segments.version(Cut(9, 0, 1800, 0, 4), 3, version) for version in (0, 1))
+    assert old.version.tolist() == [[0] * 4, [0] * 4, [-1] * 4]
+    assert new.version.tolist() == [[-1] * 4, [-1, -1, 1, 1], [-1, -1, 1, 1]]
+    assert np.array_equal(old.ciphertext[:2], first.words[:, 0])
+    assert np.array_equal(new.ciphertext[1:, 2:], second.words[:, 0])
+    assert not old.ciphertext[2].any()
+    assert not new.ciphertext[0].any()
+    store.close()
