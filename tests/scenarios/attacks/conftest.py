@@ -9,10 +9,12 @@ import pytest
 
 from quietgrid.lab.community import Community, Resident
 from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import Window
 from tests.scenarios.attacks.month import DAYS, PEOPLE, RULES, Month, month
-from tests.scenarios.attacks.spy import found_community
+from tests.scenarios.attacks.spy import D0, found_community
 
 Found = Callable[..., Community]
+Empty = Callable[[list[Resident], int, GateRules], Community]
 
 
 @pytest.fixture
@@ -35,3 +37,18 @@ def period(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
     community = found_community(tmp_path_factory.mktemp("month"), PEOPLE, DAYS + 1, RULES, 1800)
     yield month(community)
     community.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Empty]:
+    """Communities of which nobody has enrolled yet."""
+    made: list[Community] = []
+
+    def make(people: list[Resident], days: int, rules: GateRules) -> Community:
+        window = Window(D0 * 96, (D0 + days) * 96, 900)
+        made.append(Community(tmp_path / f"empty{len(made)}", people, window, tz="UTC", rules=rules))
+        return made[-1]
+
+    yield make
+    for community in made:
+        community.close()

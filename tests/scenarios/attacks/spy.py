@@ -6,7 +6,7 @@ recovers is computed from what the keyholders sent, never from the plain reading
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,22 +17,28 @@ from numpy.typing import NDArray
 from quietgrid.algorithms.plan import BillsPlan, LateSet, bills_plan, late_set, totals_plan
 from quietgrid.algorithms.weights import price_weights, resolve
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
-from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.crypto.public.sealing import X25519
+from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.keyholder.events import event_weights
 from quietgrid.keyholder.rules import closed_of
 from quietgrid.lab.community import Community, Resident
 from quietgrid.mdms import Answer, open_sums
+from quietgrid.meter import Site
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import DAY_S, Window, slots_per_day
 from quietgrid.model.party import MemberList, Party, PartyKind
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.model.readings import Readings
 from quietgrid.pes import blind_bills, blind_totals
+from quietgrid.registry import Cell, CellPlan, Listed, first_list
 from quietgrid.runtime.ciphertexts import Ciphertexts
 from quietgrid.runtime.founding import identity
-from quietgrid.wire.columns import book_message, member_list, pack_bits
+from quietgrid.wire.columns import book_message, member_list, members_message, pack_bits
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import (
+    Adoption,
+    Certificate,
     Close,
     EventMessage,
     LateClose,
@@ -302,3 +308,46 @@ def open_envelope(data: bytes) -> Members:
 def settle_time(day: int, slot: int, rules: GateRules, resolution: int = 900) -> float:
     """When slot `slot` (exclusive end) of a day may be closed."""
     return day * DAY_S + (slot + rules.settle_slots) * resolution
+
+
+def enrol_people(
+    community: Community, *, makers: Mapping[int, Identity] | None = None,
+    tamper: Callable[[Signed, Identity], Signed] | None = None,
+) -> list[Listed]:  # fmt: skip
+    """Enrol a community's residents, as `Community.join` does.
+
+    Args:
+        makers: pid -> who signs its certificate, where it is not the recognised maker.
+        tamper: What becomes of the enrolments on their way; it is given the meter's own key.
+    """
+    maker, bank = identity(community.folders.state / "maker"), community.bank
+    bank.pin(community.card, community.card.fingerprint())
+    publics = bank.make([r.pid for r in community.residents])
+    parties = list({r.party.home: r.party for r in community.residents}.values())
+    community.household_keys = {party.home: Identity.generate() for party in parties}
+    kem = PrivateKem.generate(X25519)
+    sites = []
+    for r, public in zip(community.residents, publics, strict=True):
+        own = community.household_keys[r.party.home]
+        certificate = (makers or {}).get(r.pid, maker).sign(Certificate(public, r.registers, r.party.connection_w))
+        adoption = own.sign(Adoption(community.card.community, r.pid, r.party.home, public))
+        sites.append(Site(r.pid, r.party.home, r.registers, own.public, kem.public, certificate, adoption))
+    enrolments = bank.enrol(sites, D0)
+    if tamper is not None:
+        enrolments = [tamper(e, bank._columns.identity(n)) for n, e in enumerate(enrolments)]
+    community.platform.enrol(parties, enrolments)
+    return [
+        Listed(r.party.home, r.pid, r.registers, r.party.connection_w, e.hash())
+        for r, e in zip(community.residents, enrolments, strict=True)
+    ]
+
+
+def signed_list(
+    community: Community, epoch: int, window: Window, leaves: dict[str, Sequence[int]], listed: Sequence[Listed]
+) -> Signed:
+    """The registrar's list of an epoch with the given homes in each leaf."""
+    cells = tuple(Cell(name, tuple(homes), 0, 0) for name, homes in leaves.items())
+    chosen = {home for homes in leaves.values() for home in homes}
+    meters = [m for m in listed if m.home in chosen]
+    members, evidence = first_list(community.card.community, epoch, window, CellPlan(cells), meters)
+    return identity(community.folders.registrar).sign(members_message(members, evidence))
