@@ -22,7 +22,7 @@ def _state(state: Path | None) -> Path:
     return state or load().state
 
 
-def _running(state: Path) -> dict[str, int]:
+def alive(state: Path) -> dict[str, int]:
     """Name -> process id of what is alive."""
     found = {}
     for path in sorted((state / "run").glob("*.pid")):
@@ -45,7 +45,7 @@ def _status(*, state: Path | None = None, as_json: Json = False) -> int:
     from quietgrid.lab.up import read_ports
 
     folder = _state(state)
-    running = _running(folder)
+    running = alive(folder)
     if not running:
         emit(as_json, {"running": {}}, ["nothing runs here; start it with `quietgrid up`"])
         return UnavailableError.exit_code
@@ -64,15 +64,15 @@ def _stop(*, state: Path | None = None, as_json: Json = False) -> int:
         state: Folder of databases and keys.
     """
     folder = _state(state)
-    pid = _running(folder).get("up")
+    pid = alive(folder).get("up")
     if pid is None:
         emit(as_json, {"stopped": False}, ["nothing runs here"])
         return 0
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_S
-    while "up" in _running(folder) and time.monotonic() < deadline:
+    while "up" in alive(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    left = _running(folder)
+    left = alive(folder)
     if left:
         raise UnavailableError("it has not ended yet", where=", ".join(left), fix="wait a moment, then look again")
     emit(as_json, {"stopped": True}, ["stopped"])
@@ -92,7 +92,7 @@ def _reset(*, demo: bool = False, state: Path | None = None, as_json: Json = Fal
     folder = _state(state)
     if not demo:
         raise ConfigError("this deletes all keys and readings of the demo", where=str(folder), fix="add --demo")
-    if _running(folder):
+    if alive(folder):
         raise ConfigError("the demo is running", where=str(folder), fix="`quietgrid stop` first")
     delete(folder)
     emit(as_json, {"deleted": str(folder)}, [f"deleted {folder}"])

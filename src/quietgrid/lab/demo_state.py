@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quietgrid.errors import ConfigError
+from quietgrid.lab.changes import State
 from quietgrid.lab.commission import commission
 from quietgrid.lab.source import SAMPLE, source_of
 from quietgrid.model.closed import GateRules
@@ -50,7 +51,11 @@ def prepare(
                 "this demo runs on other readings", where=str(state),
                 fix="choose another folder with --state, or `quietgrid reset --demo` first",
             )  # fmt: skip
-        return DemoState(folders, known, fresh=False)
+        changes = State(state)
+        changes.finish()
+        if changes.due:
+            changes.settle_moves()
+        return DemoState(folders, changes.plan, fresh=False)
     given = source_of(source or SAMPLE, homes, history_days)
     if state.exists() and any(state.iterdir()) and not (state / MARKER).exists():
         raise ConfigError("the state directory is not empty", where=str(state), fix="choose an empty one with --state")

@@ -16,6 +16,7 @@ import numpy as np
 
 from quietgrid.algorithms.weights import resolve
 from quietgrid.client.platform import PlatformClient
+from quietgrid.crypto.public.envelope import decode
 from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
 from quietgrid.lab.source import SAMPLE, Rows, rows_of
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
@@ -24,6 +25,7 @@ from quietgrid.model.question import Book, Vector
 from quietgrid.model.readings import Readings
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning, Seat
+from quietgrid.wire.messages import Enrol
 from quietgrid.wire.own import committed_name
 
 BATCH = 2_000
@@ -164,17 +166,26 @@ def _day_vector(book: Book, vector: Vector, day: int, window: Window) -> DayVect
 
 def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
     """Run the demo's fleet until `stop` says so; it goes on where its own store says it stopped."""
+    client = PlatformClient(url)
+    try:
+        work(state, client, stop)
+    finally:
+        client.close()
+
+
+def work(state: Path, client: PlatformClient, stop: Callable[[], bool]) -> None:
+    """The same over a given client."""
     clock = ClockFile(state / "clock")
     plan = Commissioning.load(state / "commissioning")
     bank = MeterBank.open(state / "fleet", clock)
     if bank.card is None:
         raise ConfigError("the fleet has no community", where=str(state / "fleet"), fix="run `quietgrid up`")
     resolution = bank.card.resolution
-    client = PlatformClient(url)
     _resume(bank, client, stop)
-    readings = seated(bank, plan, rows_of(plan.source, len(plan.parties)))
+    seats = seats_of(bank, plan)
+    readings = seated(seats, rows_of(plan.source, 1 + max(seat.row for seat in seats)))
     faults = Faults() if plan.source == SAMPLE else Faults(late_one_in=0, lost_one_in=0)
-    fleet = Fleet(bank, readings, client, clock, faults, seats_of(bank, plan))
+    fleet = Fleet(bank, readings, client, clock, faults, seats)
     marker = state / "fleet" / "delivered"
     at = max(plan.first, bank.sealed_until)
     recorded = -1
@@ -193,7 +204,6 @@ def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
                 time.sleep(0.02)
         except UnavailableError:
             time.sleep(0.5)
-    client.close()
     bank.close()
 
 
@@ -207,13 +217,12 @@ def _resume(bank: MeterBank, client: PlatformClient, stop: Callable[[], bool]) -
             time.sleep(0.3)
 
 
-def seated(bank: MeterBank, plan: Commissioning, rows: Rows) -> Callable[[Window], Readings]:
+def seated(places: Sequence[Seat], rows: Rows) -> Callable[[Window], Readings]:
     """Readings of the meters that have a place in a window: a meter that was replaced measures until then, no longer.
 
     Args:
-        rows: The source's readings, one row a connection.
+        places: When each meter measures what. rows: the source's readings, one row a connection.
     """
-    places = seats_of(bank, plan)
 
     def readings(window: Window) -> Readings:
         here = [s for s in places if max(s.first, window.first) < min(s.end, window.end)]
@@ -230,6 +239,8 @@ def seated(bank: MeterBank, plan: Commissioning, rows: Rows) -> Callable[[Window
 
 
 def seats_of(bank: MeterBank, plan: Commissioning) -> list[Seat]:
-    """The seat of every meter of a bank: as the plan says, or the row it was made for."""
+    """The seats of a bank's meters: as the plan says, or the row they were made for. Others take no part (yet)."""
     known = {seat.pid: seat for seat in plan.seats}
-    return [known.get(pid, Seat(pid, row)) for row, pid in enumerate(bank.pids.tolist())]
+    listed = {decode(Enrol, signed.body).pid for signed in plan.enrolments}
+    pids = enumerate(bank.pids.tolist())
+    return [known.get(pid, Seat(pid, row)) for row, pid in pids if pid in listed]

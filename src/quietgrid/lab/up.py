@@ -14,6 +14,7 @@ from quietgrid.accounts import Accounts, Role
 from quietgrid.demo import SHOWN_HOME
 from quietgrid.errors import ConfigError
 from quietgrid.homeweb import issue_link
+from quietgrid.lab.changes import Renewal
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
@@ -138,7 +139,8 @@ def up(  # noqa: PLR0913  (what a person may choose)
     try:
         supervisor.start()
         show(links, demo.fresh)
-        failed = supervisor.watch(lambda: bool(stopping))
+        registrar = Renewal(state)
+        failed = supervisor.watch(lambda: bool(stopping) or registrar.look())
         if failed:
             raise ConfigError(
                 f"{', '.join(failed)} keeps stopping", where=str(state / "logs"), fix="read its log; `quietgrid doctor`"

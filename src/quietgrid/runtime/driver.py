@@ -14,14 +14,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from quietgrid import demo
+from quietgrid.crypto.public.envelope import decode
 from quietgrid.errors import NotFoundError, QuietgridError, UnavailableError
 from quietgrid.model.interval import DAY_S, Window, month_window, slots_per_day
 from quietgrid.model.tariff_text import tariffs_from_toml
 from quietgrid.runtime.clock import ClockFile, Tick
-from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.commissioning import NEVER, Commissioning
 from quietgrid.runtime.founding import Folders
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
+from quietgrid.wire.messages import Enrol
 
 FEED = "day-ahead"
 STEPS = "demo"
@@ -68,6 +70,7 @@ class DemoDriver:
         self._wake = threading.Event()
         self._steps = 0
         self._registered: set[str] = set()
+        self._stamp = (folders.state / "commissioning").stat().st_mtime_ns
         tariffs = {party.tariff for party in plan.parties}
         self._prices_needed = any(t.feed and t.name in tariffs for t in tariffs_from_toml(plan.tariffs))
         self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
@@ -148,16 +151,59 @@ class DemoDriver:
                 continue
             try:
                 with self._lock:
-                    if not self._is_done("joined"):
-                        self._platform.enrol(plan.parties, plan.enrolments)
-                        for members in plan.members:
-                            self._platform.adopt_members(members)
-                        self._periods.put_tariffs(tariffs_from_toml(plan.tariffs))
-                        self._done("joined")
+                    self._periods.put_tariffs(tariffs_from_toml(plan.tariffs))
+                    self._take(plan)
+                    self._leave(plan)
                     self._register(self._clock.read().unix)
                 return
             except UnavailableError:
                 self._stop.wait(0.2)
+
+    def _take(self, plan: Commissioning) -> None:
+        """Hand on what a plan has that is not here yet: at first all of it, after a change what is new."""
+        with self._platform.parts.store.read() as tx:
+            meters = tx.registry.meters()
+            known = {row.party.home for row in tx.registry.parties(left=True)}
+        active = set(meters.pids[meters.active].tolist())
+        new = [signed for signed in plan.enrolments if decode(Enrol, signed.body).pid not in active]
+        if new:
+            self._platform.enrol([party for party in plan.parties if party.home not in known], new)
+        for signed in plan.members:
+            step = f"members {signed.hash().hex()}"
+            if not self._is_done(step):
+                self._platform.adopt_members(signed)
+                self._done(step)
+
+    def _look_again(self) -> None:
+        """Take a plan that has changed since: the registrar signs the next epoch's list while the demo runs."""
+        path = self._folders.state / "commissioning"
+        stamp = path.stat().st_mtime_ns
+        if stamp == self._stamp:
+            return
+        plan = Commissioning.load(path)
+        try:
+            self._take(plan)
+        except UnavailableError:
+            return  # keyholders are away; the next look takes it
+        self._plan, self._stamp = plan, stamp
+
+    def _leave(self, plan: Commissioning) -> None:
+        """Meters that were taken out deliver nothing after their last day; a household without a meter has left."""
+        per_day = slots_per_day(self._platform.parts.card.resolution)
+        gone = {seat.pid: -(-seat.end // per_day) for seat in plan.seats if seat.end < NEVER}
+        if not gone:
+            return
+        closed = self._closed()
+        with self._platform.parts.store.begin() as tx:
+            meters = tx.registry.meters()
+            homes = dict(zip(meters.pids.tolist(), meters.homes.tolist(), strict=True))
+            for pid, day in gone.items():
+                tx.registry.retire_meter(pid, day)
+            staying = {home for pid, home in homes.items() if pid not in gone}
+            for home, day in {homes[pid]: day for pid, day in gone.items()}.items():
+                if home not in staying and day * per_day <= closed:
+                    tx.registry.move_out(home, day)
+        self._platform.parts.concentrator.refresh()
 
     def _is_done(self, step: str) -> bool:
         """Whether a step of several commits was finished; if not, all of it is done again."""
@@ -222,6 +268,7 @@ class DemoDriver:
                 continue
             self._advance(self._closed() + 1)
             with self._lock:
+                self._look_again()
                 self._register(self._clock.read().unix)
             self._bill_due()
             if self._platform.keyholders.away or time.monotonic() - last_look > 5:

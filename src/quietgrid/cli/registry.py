@@ -1,0 +1,168 @@
+"""`quietgrid meter`, `party` and `household`: what changes after the first day, and keys that must not be lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from quietgrid.cli.output import Json, command_app, emit, table
+from quietgrid.cli.processes import household
+from quietgrid.errors import ConflictError, InputError
+
+if TYPE_CHECKING:
+    from quietgrid.lab.changes import State
+
+__all__ = ["household", "meter", "party"]
+meter = command_app("meter", "Look after the meters of a demo.")
+party = command_app("party", "Look after the parties of a demo.")
+
+
+def _folder(state: Path | None) -> Path:
+    from quietgrid.runtime.config import load
+
+    return state or load().state
+
+
+def _stopped(state: Path | None) -> State:
+    """The demo of a state folder, which must not run: its meters have one writer."""
+    from quietgrid.cli.running import alive
+    from quietgrid.lab.changes import State
+
+    folder = _folder(state)
+    if alive(folder):
+        raise ConflictError("the demo is running", where=str(folder), fix="`quietgrid stop`, then again, then `up`")
+    return State(folder)
+
+
+@meter.command
+def replace(home: int, *, state: Path | None = None, as_json: Json = False) -> int:
+    """Give a home a new meter, with keys of its own. The demo must be stopped; the next `up` goes on with it.
+
+    The new meter measures from the next interval on. One bill spans both meters.
+
+    Args:
+        home: Number of the home.
+        state: Folder of databases and keys.
+    """
+    opened = _stopped(state)
+    done = opened.replace_meter(home)
+    data = {"home": home, "old": done.old, "new": done.new, "first": _moment(opened, done.first)}
+    emit(
+        as_json, data,
+        [f"home {home}: meter {done.old} is taken out, meter {done.new} measures from {data['first']} on",
+         "the keyholders take its keys at the next `quietgrid up`"],
+    )  # fmt: skip
+    return 0
+
+
+@party.command(name="list")
+def list_parties(*, state: Path | None = None, as_json: Json = False) -> int:
+    """List homes, their sections and meters, as the registrar's newest list has them.
+
+    Args:
+        state: Folder of databases and keys.
+    """
+    from quietgrid.lab.changes import State, current_meters
+
+    opened = State(_folder(state))
+    members, evidence = opened.newest()[-1]
+    parties = {p.home: p for p in opened.plan.parties}
+    leaf_of = dict(zip(members.homes.tolist(), members.leaves.tolist(), strict=True))
+    rows = [
+        [home, parties[home].name, parties[home].kind.value, members.leaf_names[leaf_of[home]], parties[home].tariff]
+        for home in sorted(current_meters(members, evidence))
+    ]
+    head = ["home", "name", "kind", "section", "tariff"]
+    emit(as_json, {"parties": [dict(zip(head, row, strict=True)) for row in rows]}, table(head, rows))
+    return 0
+
+
+@party.command
+def move(home: int, *, to: str, state: Path | None = None, as_json: Json = False) -> int:
+    """Queue a change of household at a home. Who comes is a new home with a new vault and new keys.
+
+    Homes join and leave a section at least five at a time, with the next epoch, so that no difference of totals is
+    about one home. The registrar signs the next epoch's list about two months ahead.
+
+    Args:
+        home: Number of the home that is left.
+        to: Name of those who come.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.lab.changes import BATCH, State
+
+    if not to.strip():
+        raise InputError("who comes has no name", where="--to", fix="give one")
+    opened = State(_folder(state))
+    opened.queue_move(home, to.strip())
+    batch = next(b for b in opened.batches() if any(m.home == home for m in b.moves))
+    last = opened.newest()[-1][0]
+    data = {
+        "home": home, "to": to.strip(), "section": batch.section, "queued": len(batch.moves), "needed": BATCH,
+        "from": _moment(opened, last.window.end), "ready": batch.ready,
+    }  # fmt: skip
+    waits = "enough" if batch.ready else f"{BATCH - len(batch.moves)} more are needed, or it waits for the epoch after"
+    emit(
+        as_json, data,
+        [f"queued: home {home} goes to {data['to']} with the epoch that starts on {data['from']}",
+         f"{batch.section}: {len(batch.moves)} of at least {BATCH} queued; {waits}"],
+    )  # fmt: skip
+    return 0
+
+
+@household.command
+def backup(
+    home: int,
+    *,
+    out: Annotated[Path | None, Parameter(help="The file; home-HOME.backup unless told.")] = None,
+    state: Path | None = None,
+    as_json: Json = False,
+) -> int:
+    """Write a home's keys into a file under a fresh recovery code, which is printed once and kept nowhere.
+
+    Args:
+        home: Number of the home.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.lab.recovery import save_backup
+
+    path = out or Path(f"home-{home}.backup")
+    code = save_backup(_folder(state) / "households" / str(home), path)
+    emit(
+        as_json, {"file": str(path), "code": code},
+        [f"kept in {path}; it is of no use without the code", "", f"  {code}", "",
+         "Write it down now: it is not kept anywhere. A meter that comes later needs a new backup."],
+    )  # fmt: skip
+    return 0
+
+
+@household.command
+def restore(file: Path, *, state: Path | None = None, as_json: Json = False) -> int:
+    """Bring a home's vault back from its backup; the recovery code is read from standard input.
+
+    Args:
+        file: What `household backup` wrote.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.lab.recovery import restore_backup
+
+    if sys.stdin.isatty():
+        print("recovery code: ", end="", file=sys.stderr, flush=True)
+    vault = restore_backup(_folder(state) / "households", file, sys.stdin.readline())
+    meters = len(vault.meters())
+    emit(
+        as_json,
+        {"home": vault.home, "meters": meters},
+        [f"home {vault.home} is back, with the keys of {meters} meters"],
+    )
+    return 0
+
+
+def _moment(opened: State, slot: int) -> str:
+    """Local start of an interval, as text."""
+    from quietgrid.model.interval import Interval, zone
+
+    return f"{Interval(slot, opened.card.resolution).start.astimezone(zone(opened.card.tz)):%Y-%m-%d %H:%M}"
