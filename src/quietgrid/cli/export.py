@@ -30,7 +30,7 @@ def export(*, audit: bool = False, out: Path | None = None, state: Path | None =
     settings = load()
     folders = Folders(state or settings.state)
     path = out or Path("audit-bundle.zip")
-    platform = platform_at(folders, read_card(folders.card), [], SystemClock(), settings.rules())
+    platform = platform_at(folders, read_card(folders.card), [], SystemClock(), settings.rules(), settings.database)
     try:
         with progress("exporting", None) as advance:
             size = export_bundle(platform, path, lambda done, total: advance(1))

@@ -18,6 +18,8 @@ from quietgrid.lab.changes import Renewal
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
+from quietgrid.runtime.config import load
+from quietgrid.runtime.founding import platform_database
 from quietgrid.runtime.supervisor import Supervisor, free_port
 from quietgrid.store import open_platform
 
@@ -47,13 +49,13 @@ class Links:
 
 
 def choose_ports(state: Path, wanted: int) -> Ports:
-    """Free ports from `wanted` on; they are written down for the other commands."""
+    """Free ports from `wanted` on (keyholders: from those that are set); written down for the other commands."""
     platform = free_port(wanted)
     household = free_port(platform + 1)
     holders = []
     at = household + 1
-    for _ in range(3):
-        at = free_port(at)
+    for chosen in load().keyholder_ports:
+        at = free_port(max(at, chosen))
         holders.append(at)
         at += 1
     ports = Ports(platform, household, (holders[0], holders[1], holders[2]))
@@ -76,7 +78,7 @@ def read_ports(state: Path) -> Ports:
 def people_links(demo: DemoState, ports: Ports) -> Links:
     """One account and one fresh one-time link a person; made before the platform starts, which is the only writer."""
     base = f"http://localhost:{ports.platform}"
-    store = open_platform(demo.folders.platform / "platform.db")
+    store = open_platform(platform_database(demo.folders, load().database))
     accounts = Accounts(store)
     try:
         links = []

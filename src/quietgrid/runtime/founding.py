@@ -54,6 +54,11 @@ class Folders:
         return self.state / "community.card"
 
 
+def platform_database(folders: Folders, address: str = "") -> str | Path:
+    """Where the platform's database is: the given PostgreSQL address, or a file in the state directory."""
+    return address or folders.platform / "platform.db"
+
+
 @dataclass(frozen=True)
 class Body:
     """The two keys of a body: signing and opening."""

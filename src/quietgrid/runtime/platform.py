@@ -19,7 +19,7 @@ from quietgrid.model.party import MemberList, Party
 from quietgrid.model.question import Kind
 from quietgrid.pes import Closer
 from quietgrid.runtime.answering import Answering, Outcomes
-from quietgrid.runtime.founding import Folders, body, identity
+from quietgrid.runtime.founding import Folders, body, identity, platform_database
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.records import Records
 from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
@@ -271,10 +271,15 @@ def _add(total: Outcomes, more: Outcomes) -> None:
 
 
 def platform_at(
-    folders: Folders, card: CommunityCard, links: Sequence[KeyholderLink], clock: Clock, rules: GateRules
+    folders: Folders,
+    card: CommunityCard,
+    links: Sequence[KeyholderLink],
+    clock: Clock,
+    rules: GateRules,
+    database: str = "",
 ) -> Platform:
-    """The platform kept in a state directory, with its concentrator."""
-    store = open_platform(folders.platform / "platform.db", clock)
+    """The platform kept in a state directory (its database there, or at a PostgreSQL address), with its concentrator."""
+    store = open_platform(platform_database(folders, database), clock)
     transport = body(folders.platform / "concentrator")
     concentrator = Concentrator(store, transport.identity, clock, card.community, transport.kem.open)
     own = identity(folders.platform)

@@ -14,9 +14,9 @@ import uvicorn
 from quietgrid.api import Settings, create_app
 from quietgrid.client.keyholders import HttpKeyholder
 from quietgrid.demo import SHOWN_HOME
-from quietgrid.model.closed import GateRules
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.founding import Folders, read_card
 from quietgrid.runtime.periods import Periods
@@ -38,7 +38,8 @@ def serve(state: Path, port: int, household_port: int, keyholders: Sequence[str]
     card = read_card(folders.card)
     clock = ClockFile(state / "clock")
     links = [HttpKeyholder(index, url) for index, url in enumerate(keyholders)]
-    platform = platform_at(folders, card, links, clock, GateRules())
+    chosen = load()
+    platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
     lock = threading.RLock()
     driver = DemoDriver(platform, Periods(platform), folders, Commissioning.load(state / "commissioning"), pace_s, lock)
     settings = Settings(
