@@ -278,7 +278,7 @@ def platform_at(
     rules: GateRules,
     database: str = "",
 ) -> Platform:
-    """The platform kept in a state directory (its database there, or at a PostgreSQL address), with its concentrator."""
+    """The platform of a state directory with its concentrator; its database is there or at a PostgreSQL address."""
     store = open_platform(platform_database(folders, database), clock)
     transport = body(folders.platform / "concentrator")
     concentrator = Concentrator(store, transport.identity, clock, card.community, transport.kem.open)
