@@ -81,7 +81,8 @@ class Fleet:
     def deliver(self, first: int, until: int, resolution: int) -> int:
         """Seal and send slots [first, until), a UTC day at a time; returns the slot reached.
 
-        What was sealed before (the platform went away before it was sent) is only sent.
+        What was sealed before (the platform went away before it was sent) is only sent. Frames of meters that are
+        late on one of these days are kept for the next call.
         """
         per_day = slots_per_day(resolution)
         sealed = self._bank.sealed_until
@@ -90,7 +91,7 @@ class Fleet:
             window = Window(min(max(sealed, day * per_day + a), end), end, resolution)
             if len(window):
                 self._bank.seal(self._with_losses(self._readings(window), day, window.first - day * per_day))
-            self.send(day)
+            self.send(first // per_day)
         return until
 
     def _with_losses(self, readings: Readings, day: int, a: int) -> Readings:
@@ -105,7 +106,7 @@ class Fleet:
         return replace(readings, imported_wh=zero[0], exported_wh=zero[1], present=present)
 
     def send(self, today: int) -> None:
-        """Send what is not acknowledged, but for the frames of meters that are late today."""
+        """Send what is not acknowledged, but for the frames of meters that are late from day `today` on."""
         pending = [p for p in self._bank.pending() if not self._held(p, today)]
         for at in range(0, len(pending), BATCH):
             part = pending[at : at + BATCH]
