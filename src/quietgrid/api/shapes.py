@@ -350,7 +350,7 @@ class Me(BaseModel):
     name: str = Field(examples=["Mara Lindqvist"])
     role: Literal["analyst", "household", "auditor", "operator"]
     home: Id | None = None
-    csrf: str = Field(examples=["c0ffee"], description="Send it as X-CSRF-Token with every change.")
+    csrf: str = Field(examples=["7b21d0"], description="Send it as X-CSRF-Token with every change.")
     may: list[str] = Field(examples=[["see totals of groups"]])
 
 
