@@ -15,6 +15,7 @@ from quietgrid.algorithms.herd import MIN_CELLS, check_events
 from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, bills_plan, by_home
 from quietgrid.algorithms.wide import smallest_support
 from quietgrid.errors import GateRefusal, NotFoundError
+from quietgrid.keyholder.cells import bills_cells
 from quietgrid.keyholder.known import Known
 from quietgrid.keyholder.ruling import Evaluated, closes_of, erased, leaf_of, vector_weights
 from quietgrid.keyholder.sums import bills_component
@@ -60,6 +61,7 @@ def evaluate_event(question: QuestionMessage, known: Known, rules: GateRules) ->
         (allowed & ~erased(plan.homes, known))[held], plan.counts[held, 0], plan.homes[held], digest,
         lambda keys: bills_component(keys, plan, resolution)[held, 0],
         plan.rows, members, (leaf,), f"event/{event.event}/{question.node}",
+        lambda number: bills_cells(plan, int(np.flatnonzero(held)[number])),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from quietgrid.algorithms.plan import LateSet, bills_plan, capable, late_set, partition, totals_plan
 from quietgrid.algorithms.weights import resolve
 from quietgrid.errors import GateRefusal
+from quietgrid.keyholder.cells import bills_cells, totals_cells
 from quietgrid.keyholder.events import check_with_prices, evaluate_event
 from quietgrid.keyholder.exposure import audit_leaf
 from quietgrid.keyholder.known import Known
@@ -94,6 +95,7 @@ def _totals(question: QuestionMessage, known: Known, rules: GateRules) -> Evalua
         plan.allowed, plan.homes, np.zeros(0, np.uint64), None,
         lambda keys: totals_component(keys(plan.day), plan, resolution),
         plan.rows, members, leaves, f"totals/{question.node}/{question.quantity}/{plan.day}/{plan.a}/{plan.b}",
+        lambda number: totals_cells(plan, number),
     )  # fmt: skip
 
 
@@ -125,6 +127,7 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
         allowed, plan.counts.reshape(-1), plan.homes, digest,
         lambda keys: bills_component(keys, plan, resolution).reshape(-1),
         plan.rows, members, (leaf,), f"bills/{question.node}/{question.first}",
+        lambda number: bills_cells(plan, number),
     )  # fmt: skip
 
 

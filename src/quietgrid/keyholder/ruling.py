@@ -15,6 +15,7 @@ from quietgrid.algorithms.plan import Bits, Ints
 from quietgrid.algorithms.weights import price_weights, resolve
 from quietgrid.algorithms.wide import check_book
 from quietgrid.errors import GateRefusal, NotFoundError
+from quietgrid.keyholder.cells import Cells
 from quietgrid.keyholder.known import Known
 from quietgrid.keyholder.sums import DayKeys, Masks
 from quietgrid.model.closed import Closed, GateRules
@@ -35,6 +36,7 @@ class Evaluated:
         component: Day keys of the member rows of `rows` -> one pair's component sums, uint64 [numbers].
         rows: Member-list rows whose keys are needed. leaves: leaves it is about.
         release: Key under which it is released once: the same key is never released for another question.
+        cells: Number -> the cells behind it (`disputes`).
     """
 
     allowed: Bits
@@ -46,6 +48,7 @@ class Evaluated:
     members: MemberList
     leaves: tuple[int, ...]
     release: str
+    cells: Callable[[int], Cells]
 
 
 def closes_of(question: QuestionMessage, members: MemberList, digests: Sequence[bytes], known: Known) -> list[Closed]:

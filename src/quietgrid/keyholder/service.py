@@ -7,17 +7,13 @@ One writer at a time (`_writing`); `votes` only reads, so that two keyholders as
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
-from quietgrid.crypto.secret.chain import PAIRS_OF
-from quietgrid.errors import ConflictError, GateRefusal, InputError, QuietgridError, UnavailableError, VerificationError
-from quietgrid.keyholder import ledger
-from quietgrid.keyholder.gate import Evaluated, evaluate
+from quietgrid.errors import ConflictError, QuietgridError, VerificationError
+from quietgrid.keyholder.answering import Answers
+from quietgrid.keyholder.disputes import answer_dispute
 from quietgrid.keyholder.intake import Enrolled, check_enrolment, check_evidence
 from quietgrid.keyholder.joining import take
 from quietgrid.keyholder.memory import Memory
@@ -27,19 +23,14 @@ from quietgrid.keyholder.registered import Registrar
 from quietgrid.keyholder.rules import check_members
 from quietgrid.keyholder.voting import Ballot
 from quietgrid.model.interval import DAY_S
-from quietgrid.wire.columns import pack_bits
 from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import (
     Ack,
     Endorsement,
     Enrol,
     Head,
-    LedgerNote,
     Members,
-    Opened,
-    QuestionMessage,
     Refusal,
-    Sums,
     VoteLog,
 )
 from quietgrid.wire.own import LedgerItem, LedgerPage
@@ -58,6 +49,7 @@ class Keyholder:
         self._writing = threading.RLock()
         self._ballot = Ballot(parts, self.memory)
         self._peers = Peers(parts, self._ballot)
+        self._answers = Answers(parts, self.memory, self._peers)
         self._registrar = Registrar(parts, self.memory)
 
     # -- joining ---------------------------------------------------------------------------------------------------
@@ -179,164 +171,18 @@ class Keyholder:
 
     def questions(self, questions: Sequence[Signed]) -> list[Outcome]:
         """Component sums for the questions the gate lets open; a refusal with its rule for the others."""
-        out: list[Outcome | None] = [None] * len(questions)
-        decided: list[tuple[int, QuestionMessage, Evaluated]] = []
         with self._writing:
-            released = self._released(questions)
-            for at, signed in enumerate(questions):
-                try:
-                    message = open_signed(signed, QuestionMessage, self.parts.card.platform_pk)
-                    out[at] = released[at]
-                    if out[at] is None:
-                        decided.append((at, message, self._decide(message)))
-                except QuietgridError as error:
-                    out[at] = refusal_of(error)
-            wanted = [list(m.closes) + ([e.subject] if e.subject else []) for _, m, e in decided]
-            seen = self._peers.agree([subject for group in wanted for subject in group])
-            ready = []
-            for (at, message, ruling), group in zip(decided, wanted, strict=True):
-                missing = next((seen[s] for s in group if seen[s]), "") if self.parts.rules.on("votes") else ""
-                if missing:
-                    out[at] = refusal_of(
-                        UnavailableError(missing, where=f"{message.kind} {message.node}", fix="ask again when it has")
-                    )
-                else:
-                    ready.append((at, message, ruling))
-            if ready:
-                self._release(questions, ready, out)
-        return [o if o is not None else Refusal(500, "", "not answered", "", "") for o in out]
-
-    def _released(self, questions: Sequence[Signed]) -> list[Signed | None]:
-        """What was sent before for the same questions: the same bytes for ever."""
-        with self.parts.store.read() as tx:
-            stored = [tx.votes.release(question.hash()) for question in questions]
-        return [None if data is None else unpack_signed(data) for data in stored]
-
-    def _decide(self, message: QuestionMessage) -> Evaluated:
-        if message.community != self.parts.card.community:
-            raise VerificationError("another community's question", where=message.node, fix="ask its own keyholders")
-        try:
-            return evaluate(message, self.memory.known, self.parts.rules)
-        except GateRefusal as refusal:
-            self._note_refusal(message, refusal)
-            raise
-
-    def _note_refusal(self, message: QuestionMessage, refusal: GateRefusal) -> None:
-        """An attempt on one home shows in that home's ledger."""
-        digits = message.node.removeprefix("home:")
-        if not (message.node.startswith("home:") and digits.isascii() and digits.isdecimal() and len(digits) < 21):
-            return
-        note = self._note(message, "refused", refusal.rule, [], [])
-        with self.parts.store.begin() as tx:
-            ledger.append(tx, [(int(digits), note)])
-
-    def _note(self, message: QuestionMessage, kind: str, rule: str, values: list[int], counts: list[int]) -> LedgerNote:
-        resolution = self.parts.card.resolution
-        vectors = [message.vector] if message.vector else []
-        if kind in ("bill", "fact"):
-            vectors = self.memory.vector_names(message)
-        why = {"totals": "feeder totals", "bills": "bills of the period", "late": "late readings", "event": "an event"}
-        return LedgerNote(
-            kind, message.node, message.first, message.end, resolution, message.quantity, vectors, values, counts,
-            "platform", why.get(message.kind, message.kind), rule, message.hash(), list(message.closes),
-            self.parts.clock.now(),
-        )  # fmt: skip
-
-    def _release(
-        self, asked: Sequence[Signed], ready: list[tuple[int, QuestionMessage, Evaluated]], out: list[Outcome | None]
-    ) -> None:
-        parts = self.parts
-        parts.keys.advance(int(parts.clock.now()) // DAY_S)
-        answers: list[tuple[int, QuestionMessage, Evaluated, Signed]] = []
-        day_cache: dict[int, NDArray[np.uint8]] = {}
-        for at, message, ruling in ready:
-            try:
-                answers.append((at, message, ruling, self._sums(message, ruling, day_cache)))
-            except QuietgridError as error:
-                out[at] = refusal_of(error)
-        with parts.store.begin() as tx:
-            for at, message, ruling, signed in answers:
-                before = tx.documents.find("answered", ruling.release)
-                if before not in (None, message.hash()) and parts.rules.on("once"):
-                    refusal = GateRefusal(
-                        "once", "this was answered already", where=message.node, fix="read that answer"
-                    )
-                    out[at] = refusal_of(refusal)
-                    continue
-                if tx.votes.put_release(message.hash(), pack_signed(signed)):
-                    tx.documents.replace("answered", ruling.release, message.hash())
-                    ledger.append(tx, self._notes(message, ruling))
-                    if len(ruling.homes):
-                        tx.documents.put("question", message.hash().hex(), pack_signed(asked[at]))
-                out[at] = signed
-
-    def _notes(self, message: QuestionMessage, ruling: Evaluated) -> list[tuple[int | None, LedgerNote]]:
-        notes: list[tuple[int | None, LedgerNote]] = [
-            (None, self._note(message, message.kind, "floor" if message.kind == "totals" else "batch", [], []))
-        ]
-        if len(ruling.homes):
-            counts = ruling.counts.reshape(len(ruling.homes), -1)
-            notes += [
-                (int(home), self._note(message, "bill", "batch", [], counts[i].tolist()))
-                for i, home in enumerate(ruling.homes)
-            ]
-        return notes
-
-    def _sums(self, message: QuestionMessage, ruling: Evaluated, cache: dict[int, NDArray[np.uint8]]) -> Signed:
-        parts = self.parts
-        rows = self.memory.key_rows(ruling.members)[ruling.rows]
-        components = []
-        for at in range(len(PAIRS_OF[self.index])):
-            component = ruling.component(self._day_keys(at, rows, cache))
-            components.append(np.where(ruling.allowed, component, np.uint64(0)).astype("<u8").tobytes())
-        return parts.identity.sign(
-            Sums(
-                self.index, message.hash(), pack_bits(ruling.allowed), ruling.counts.astype("<i4").tobytes(), components
-            )
-        )
-
-    def _day_keys(
-        self, pair: int, rows: NDArray[np.int64], cache: dict[int, NDArray[np.uint8]]
-    ) -> Callable[[int], NDArray[np.uint8]]:
-        def keys(day: int) -> NDArray[np.uint8]:
-            if day not in cache:
-                if len(cache) > 128:
-                    cache.clear()
-                cache[day] = self.parts.keys.day_keys(day)
-            chosen: NDArray[np.uint8] = cache[day][pair, rows]
-            return chosen
-
-        return keys
+            return self._answers.questions(questions)
 
     def opened(self, opened: Sequence[Signed]) -> None:
         """Take notice of what came out: each home's numbers enter its ledger, readable by it alone."""
         with self._writing:
-            messages = [open_signed(signed, Opened, self.parts.card.platform_pk) for signed in opened]
-            with self.parts.store.read() as tx:
-                asked = [tx.documents.find("question", message.question.hex()) for message in messages]
-                known = [tx.documents.find("opened", message.question.hex()) for message in messages]
-            seen: set[bytes] = set()
-            for signed, message, question, done in zip(opened, messages, asked, known, strict=True):
-                if question is None or done is not None or message.question in seen:
-                    continue
-                seen.add(message.question)
-                notes = self._fact_notes(unpack_signed(question), message)
-                with self.parts.store.begin() as tx:
-                    # the numbers only go into the homes' own entries
-                    tx.documents.put("opened", message.question.hex(), signed.hash())
-                    ledger.append(tx, notes)
+            self._answers.opened(opened)
 
-    def _fact_notes(self, question: Signed, opened: Opened) -> list[tuple[int | None, LedgerNote]]:
-        message = open_signed(question, QuestionMessage, self.parts.card.platform_pk)
-        ruling = evaluate(message, self.memory.known, self.parts.rules)
-        values = np.frombuffer(opened.answer, "<i8")
-        if values.size != ruling.allowed.size:
-            raise InputError("the answer does not fit the question", where=message.node, fix="send all numbers")
-        table = values.reshape(len(ruling.homes), -1)
-        return [
-            (int(home), self._note(message, "fact", "batch", table[i].tolist(), []))
-            for i, home in enumerate(ruling.homes)
-        ]
+    def dispute(self, signed: Signed) -> Signed:
+        """A part of one component for the auditor, when two keyholders contradict each other (A5); a `PartSum`."""
+        with self._writing:
+            return answer_dispute(signed, self.parts, self.memory)
 
     def erase_old_days(self) -> int:
         """Forget day keys older than `retain_days`; returns the first day still held."""

@@ -399,3 +399,38 @@ class VoteLog(Message, frozen=True):
     last: int
     seen_seq: int
     seen_hash: bytes
+
+
+class Dispute(Message, frozen=True):
+    """The auditor asks the two holders of a pair for a part of one component they contradict each other about.
+
+    `question`: encoded `Signed[QuestionMessage]`. `number`: which number of the answer. `first`/`end`: which of the
+    cells behind it. `proofs`: both holders' encoded `Signed[Sums]`, in order. `seal_to`: for a single cell, the
+    auditor's tagged HPKE key, to which the pair's day key is sealed; else empty.
+    """
+
+    NAME: ClassVar[str] = "dispute"
+    community: bytes
+    question: bytes
+    pair: int
+    number: int
+    first: int
+    end: int
+    proofs: list[bytes]
+    seal_to: bytes
+
+
+class PartSum(Message, frozen=True):
+    """A keyholder's part of one component. Signed by it.
+
+    `dispute`: hash of what was asked. `cells`: how many cells are behind the number. `sum`: u64 little-endian.
+    `cell`: of a single cell, pid, day, slot, version, register, weight. `key`: the sealed day key, if asked for.
+    """
+
+    NAME: ClassVar[str] = "part-sum"
+    keyholder: int
+    dispute: bytes
+    cells: int
+    sum: bytes
+    cell: list[int]
+    key: bytes

@@ -64,7 +64,7 @@ def test_any_other_tick_is_refused(tick: int) -> None:
 
 
 def test_the_ticks_around_a_chosen_order_are_refused() -> None:
-    """Who wants one home's order asks on both sides of its price: off the path to the clearing price that is refused."""
+    """Who wants one home's order asks on both sides of its price: off the path to the price that is refused."""
     limits, _, net = curves(3)
     opened = net.sum(axis=0)
     answers: list[Answer] = []
