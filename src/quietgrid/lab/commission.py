@@ -98,9 +98,10 @@ def commission(  # noqa: PLR0913  (a community is these things)
 
 
 def epoch_window(card: CommunityCard, window: Window) -> Window:
-    """From the start of the history to the month, a year on, that it started in: an epoch ends with a period."""
+    """From the start of the history for a year of months: an epoch ends where a billing period does."""
     first = window.start_time.astimezone(zone(card.tz)).date()
-    end = local_window(first, date(first.year + 1, first.month, 1), card.tz, window.resolution).end
+    months = first.year * 12 + first.month - 1 + EPOCH_MONTHS
+    end = local_window(first, date(months // 12, months % 12 + 1, 1), card.tz, window.resolution).end
     return Window(window.first, end, window.resolution)
 
 

@@ -176,6 +176,12 @@ class DemoDriver:
                 self._platform.adopt_members(signed)
                 self._done(step)
 
+    def _keep_registered(self) -> None:
+        """Lists and books of what comes, before it comes."""
+        with self._lock:
+            self._look_again()
+            self._register(self._clock.read().unix)
+
     def _look_again(self) -> None:
         """Take a plan that has changed since: the registrar signs the next epoch's list while the demo runs."""
         path = self._folders.state / "commissioning"
@@ -249,6 +255,7 @@ class DemoDriver:
             if self._stop.is_set():
                 return
             if self._closed() < end:
+                self._keep_registered()
                 self._advance(end)
             self._progress.done = (end - window.first) // per_day
             self._progress.note = f"replaying {window.start_time + timedelta(days=self._progress.done):%d %B %Y}"
@@ -269,9 +276,7 @@ class DemoDriver:
                 self._stand_still()
                 continue
             self._advance(self._closed() + 1)
-            with self._lock:
-                self._look_again()
-                self._register(self._clock.read().unix)
+            self._keep_registered()
             self._bill_due()
             if self._platform.keyholders.away or time.monotonic() - last_look > 5:
                 last_look = time.monotonic()
