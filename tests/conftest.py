@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and a line at the end that says what was skipped for want of the real data."""
+"""Fixtures for all tests; long tests wait for CI; the last line says what was skipped for want of the real data."""
 
 from __future__ import annotations
 
@@ -36,6 +36,21 @@ def lcl(real_data: Path) -> Series:
 def sample() -> Sample:
     """The project's own sample: 120 homes, 40 days."""
     return load(window=replay_window())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--slow` runs the long tests too; where CI is set they always run."""
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests to CI, to `--slow`, to ``-m`` and to whoever names a test file."""
+    named = any(".py" in word for word in config.invocation_params.args)
+    if os.environ.get("CI") or config.getoption("--slow") or config.getoption("-m") or named:
+        return
+    long = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
