@@ -158,8 +158,8 @@ def test_a_close_of_an_earlier_revision_has_fewer_rows() -> None:
     first = members({"leaf": [1] * 4})
     later = MemberList(
         first.community, 0, 1, first.window, np.append(first.homes, first.homes[0]),
-        np.append(first.pids, np.uint64(7)), np.append(first.leaves, np.int32(0)), np.append(first.registers, np.uint8(1)),
-        np.append(first.connection_w, 5_000), first.leaf_names,
+        np.append(first.pids, np.uint64(7)), np.append(first.leaves, np.int32(0)),
+        np.append(first.registers, np.uint8(1)), np.append(first.connection_w, 5_000), first.leaf_names,
     )  # fmt: skip
     old, new = closed(everyone(4, 2)), closed(everyone(5, 2), day=1)
     new.present[0] = False

@@ -100,9 +100,8 @@ def test_joiners_and_leavers_come_five_at_a_time(homes: range, refused: bool) ->
 
 def test_moving_between_leaves_is_leaving_one_and_joining_the_other() -> None:
     members, _ = start(A=[*range(1, 9)], B=[*range(11, 19)])
-    one, _ = next_epoch(
-        members, SECOND, cells(A=[*range(2, 9)], B=[1, *range(11, 19)]), listed(*members.homes.tolist())
-    )
+    meters = listed(*members.homes.tolist())
+    one, _ = next_epoch(members, SECOND, cells(A=[*range(2, 9)], B=[1, *range(11, 19)]), meters)
     assert rule(one, members) == "join"
     five, _ = next_epoch(members, SECOND, cells(A=[6, 7, 8], B=[1, 2, 3, 4, 5, *range(11, 19)]), meters)
     check_members(five, [members], RULES)
