@@ -54,7 +54,7 @@ def test_the_process(state: Path) -> None:
     at = port()
     link = issue_link(state, 7, at, SystemClock())
     code = (
-        "import sys; from pathlib import Path; from quietgrid.homeweb import serve; "
+        "import sys; from pathlib import Path; from quietgrid.homeweb.serve import serve; "
         "from quietgrid.runtime.clock import ClockFile; state = Path(sys.argv[1]); "
         f"serve(state, '{NOBODY}', ['{NOBODY}'] * 3, {at}, ClockFile(state / 'clock'))"
     )

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from reportlab.graphics.barcode import qrencoder
-
 
 def modules(text: str) -> list[list[bool]]:
     """The code of a text, rows of dark (True) and light; error correction M."""
+    from reportlab.graphics.barcode import qrencoder  # a third of a second, for those who print a bill
+
     code = qrencoder.QRCode(None, qrencoder.QRErrorCorrectLevel.M)
     code.addData(qrencoder.QR8bitByte(text.encode("utf-8")))
     code.make()

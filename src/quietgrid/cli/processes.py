@@ -53,7 +53,7 @@ def serve_household(*, port: int, platform: str, keyholder: list[str], state: Pa
         keyholder: Address of each keyholder, in order.
         state: Folder of databases and keys.
     """
-    from quietgrid.homeweb import serve
+    from quietgrid.homeweb.serve import serve
     from quietgrid.runtime.clock import ClockFile
 
     folder = _start(state)

@@ -20,10 +20,12 @@ from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.config import load
 from quietgrid.runtime.founding import platform_database
-from quietgrid.runtime.supervisor import Supervisor, free_port
+from quietgrid.runtime.supervisor import Supervisor, answers, free_port
 from quietgrid.store import open_platform
 
 HOST = "127.0.0.1"
+PAGES_S = 15.0
+"""So long the other processes wait for the pages."""
 PEOPLE = (("Ana, utility analyst", Role.ANALYST), ("Aud, auditor", Role.AUDITOR), ("Olu, operator", Role.OPERATOR))
 
 
@@ -112,6 +114,14 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     return supervisor
 
 
+def _start(supervisor: Supervisor, ports: Ports) -> None:
+    """The pages first (on two cores all at once would keep them waiting), then the others in the order of need."""
+    supervisor.start("platform", "keyholder-0")
+    answers(ports.platform, PAGES_S)
+    supervisor.start("keyholder-1", "keyholder-2", "fleet")
+    supervisor.start()
+
+
 def up(  # noqa: PLR0913  (what a person may choose)
     state: Path, homes: int | None, history_days: int, port: int, pace_s: float, show: Callable[[Links, bool], None],
     rules: GateRules | None = None, source: str = "", name: str = NAME,
@@ -139,7 +149,7 @@ def up(  # noqa: PLR0913  (what a person may choose)
     own = state / "run" / "up.pid"
     own.write_text(str(os.getpid()))
     try:
-        supervisor.start()
+        _start(supervisor, ports)
         show(links, demo.fresh)
         registrar = Renewal(state)
         failed = supervisor.watch(lambda: bool(stopping) or registrar.look())

@@ -51,10 +51,10 @@ class Supervisor:
         """Name a child; it starts with `start`."""
         self._children.append(Child(name, arguments))
 
-    def start(self) -> None:
-        """Start all children that are wanted."""
+    def start(self, *names: str) -> None:
+        """Start all children that are wanted (or those named), but for those that were started before."""
         for child in self._children:
-            if child.wanted and child.process is None:
+            if child.wanted and child.process is None and (not names or child.name in names):
                 self._spawn(child)
 
     def _spawn(self, child: Child) -> None:
@@ -130,3 +130,15 @@ def free_port(wanted: int, host: str = "127.0.0.1", tries: int = 50) -> int:
                 continue
             return port
     raise ConfigError(f"ports {wanted}..{wanted + tries - 1} are taken", where=host, fix="set another port")
+
+
+def answers(port: int, seconds: float, host: str = "127.0.0.1") -> bool:
+    """Wait until somebody listens on a port, so many seconds at most; whether it is so."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((host, port)) == 0:
+                return True
+        time.sleep(0.05)
+    return False

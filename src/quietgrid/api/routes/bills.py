@@ -16,7 +16,6 @@ from quietgrid.api.routes.meters import IDS, need
 from quietgrid.api.times import iso
 from quietgrid.billing import Bill
 from quietgrid.billing.invoice_html import invoice_html
-from quietgrid.billing.invoice_pdf import invoice_pdf
 from quietgrid.crypto.public.envelope import pack_signed
 from quietgrid.model.readings import REGISTER_NAMES
 
@@ -61,6 +60,8 @@ def bill_pdf(kit: Kit, viewer: Asker, home: Home, period: Period, language: Lang
     """The invoice as PDF."""
     invoice = desk.invoice(kit, viewer, int(home), period)
     headers = {"Content-Disposition": f'inline; filename="{invoice.number}.pdf"'}
+    from quietgrid.billing.invoice_pdf import invoice_pdf  # half a second, for the first who prints one
+
     return Response(invoice_pdf(invoice, language), media_type="application/pdf", headers=headers)
 
 
