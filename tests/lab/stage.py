@@ -21,6 +21,7 @@ from quietgrid.lab.demo_state import prepare
 from quietgrid.lab.fleet import work
 from quietgrid.lab.local import LocalLink
 from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import day_window
 from quietgrid.model.question import Book
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.driver import DemoDriver
@@ -93,11 +94,25 @@ class Stage:
             marker = self.folders.fleet / "delivered"
             while int(marker.read_text()) < ClockFile(self.state / "clock").read().deliver:
                 assert time.monotonic() < until
-            time.sleep(0.3)  # the records of the last day
+            self._await_records(State(self.state).plan.first)
         finally:
             driver.stop()
             self._over.set()
             fleet.join(10)
+
+    def _await_records(self, first: int) -> None:
+        """Meters sign a day a week after it; wait for the newest that is due, if its period has a book."""
+        tick = ClockFile(self.state / "clock").read()
+        resolution = self.platform.parts.card.resolution
+        due = int(tick.unix) // 86_400 - 8
+        window = day_window(due, resolution)
+        if window.first < first or not any(len(period.intersect(window)) for period in self.periods.windows()):
+            return
+        home = int(self.platform.members(window.first).homes[-1])
+        until = time.monotonic() + 20
+        while not self.platform.records.of(home, window):
+            assert time.monotonic() < until, "the meters sign no days"
+            time.sleep(0.05)
 
     def _step(self, driver: DemoDriver, steps: int) -> None:
         for _ in range(steps):

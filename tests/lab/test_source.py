@@ -92,6 +92,13 @@ def test_a_sample_home_is_the_same_in_any_window() -> None:
     assert np.array_equal(rows(window).imported_wh, demo.load(4, window).readings.imported_wh)
 
 
+def test_a_street_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    save_series(half_hours(14, 3), tmp_path / "own.npz")
+    for _ in range(2):
+        with pytest.raises(InputError, match="14 homes are too few"):
+            prepare(tmp_path / "state", None, 1, GateRules(), str(tmp_path / "own.npz"))
+
+
 def test_a_state_folder_keeps_its_source(tmp_path: Path) -> None:
     save_series(half_hours(16, 3), tmp_path / "own.npz")
     first = prepare(tmp_path / "state", None, 1, GateRules(), str(tmp_path / "own.npz"), "Our street")
@@ -102,6 +109,9 @@ def test_a_state_folder_keeps_its_source(tmp_path: Path) -> None:
     assert not prepare(tmp_path / "state", 5, 1, GateRules(), str(tmp_path / "own.npz")).fresh
     with pytest.raises(ConfigError, match="other readings"):
         prepare(tmp_path / "state", 5, 1, GateRules(), SAMPLE)
+    (tmp_path / "own.npz").unlink()
+    with pytest.raises(ConfigError, match="are gone"):
+        prepare(tmp_path / "state", 5, 1, GateRules())
 
 
 @pytest.mark.slow

@@ -51,6 +51,10 @@ def prepare(
                 "this demo runs on other readings", where=str(state),
                 fix="choose another folder with --state, or `quietgrid reset --demo` first",
             )  # fmt: skip
+        if known.source != SAMPLE and not Path(known.source).exists():
+            raise ConfigError(
+                "the readings this demo runs on are gone", where=known.source, fix="put the file back where it was"
+            )
         changes = State(state)
         changes.finish()
         if changes.due:

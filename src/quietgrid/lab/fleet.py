@@ -193,10 +193,13 @@ def work(state: Path, client: PlatformClient, stop: Callable[[], bool]) -> None:
     while not stop():
         tick = clock.read()
         try:
+            today = int(tick.unix) // DAY_S
             if at < tick.deliver:
+                if today > recorded:  # sealing the days ahead erases the oldest keys: sign what is due first
+                    fleet.records(client.books(), resolution)
                 at = fleet.deliver(at, tick.deliver, resolution)
                 marker.write_text(str(at))
-            elif (today := int(tick.unix) // DAY_S) > recorded:
+            elif today > recorded:
                 fleet.send(today)
                 marker.write_text(str(at))
                 fleet.records(client.books(), resolution)

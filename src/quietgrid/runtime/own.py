@@ -14,6 +14,7 @@ from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import InputError, NotFoundError
 from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.party import MemberList
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut
@@ -116,15 +117,20 @@ class OwnDesk:
             return [unpack_signed(r.signed) for r in tx.answers.closes(leaf, window.first, window.end)]
 
     def closes(self, home: int, window: Window) -> list[Signed]:
-        """The closes of a home's leaf."""
-        return self.closes_of_meter(self._pid(home), window)
-
-    def _pid(self, home: int) -> int:
+        """The closes of a home's leaf, whichever of its meters was there."""
+        if not len(window):
+            return []
+        members = self._platform.members(window.first)
+        leaf = self._leaf(members, home)
         with self._store.read() as tx:
-            meters = tx.registry.meters_of(home)
-        if not meters:
-            raise NotFoundError("there is no such home", where=f"home {home}", fix="check the number")
-        return meters[-1].pid
+            return [unpack_signed(row.signed) for row in tx.answers.closes(leaf, window.first, window.end)]
+
+    def _leaf(self, members: MemberList, home: int) -> int:
+        """The leaf of a home in an epoch, or `NotFoundError`."""
+        rows = np.flatnonzero(members.homes == np.uint64(home))
+        if not len(rows):
+            raise NotFoundError("the home is not in this epoch", where=f"home {home}", fix="ask about its own time")
+        return int(members.leaves[rows[0]])
 
     def bills(self, home: int) -> list[bytes]:
         """A home's bills that were issued, encoded, newest period last."""
@@ -135,7 +141,7 @@ class OwnDesk:
     def book(self, home: int, first: int) -> Signed:
         """The registered book of a home's leaf for a period."""
         members = self._platform.members(first)
-        leaf = int(members.leaves[members.row_of[self._pid(home)]])
+        leaf = self._leaf(members, home)
         with self._store.read() as tx:
             return unpack_signed(tx.registry.book(leaf, first))
 
