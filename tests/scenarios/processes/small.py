@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +24,6 @@ from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.founding import read_card
 from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.runtime.supervisor import Supervisor
-from tests.keyholder.real import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 HOMES = 30
@@ -40,6 +41,21 @@ def until(what: Callable[[], Any], seconds: float, why: str = "") -> Any:
         time.sleep(0.05)
 
 
+def low_ports(count: int) -> list[int]:
+    """Free ports in a row, from below those that the system gives to connections: those could be taken meanwhile."""
+    while True:
+        first = random.randrange(10_000, 32_000)
+        held: list[socket.socket] = []
+        try:
+            held += [socket.create_server(("127.0.0.1", port)) for port in range(first, first + count)]
+            return list(range(first, first + count))
+        except OSError:
+            continue
+        finally:
+            for one in held:
+                one.close()
+
+
 class Small:
     """One demo in a folder.
 
@@ -50,7 +66,7 @@ class Small:
     def __init__(self, folder: Path, days: int, homes: int = HOMES, pace_s: float = 0.3) -> None:
         self.state = folder / "state"
         self.demo: DemoState = prepare(self.state, homes, days, GateRules())
-        ports = free_ports(5)
+        ports = low_ports(5)
         self.ports = Ports(ports[0], ports[1], (ports[2], ports[3], ports[4]))
         self.supervisor: Supervisor = supervise(self.state, self.ports, pace_s)
 

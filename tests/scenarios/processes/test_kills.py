@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
+from quietgrid.errors import VerificationError
 from tests.scenarios.processes.aftermath import Truth, check_answers, check_bundle, check_frames, check_keyholders
 from tests.scenarios.processes.small import NAMES, Forked, Small, until
 from tests.scenarios.processes.witness import Witness
@@ -39,19 +41,26 @@ def run(folder: Path, days: int, kills: int, pause_s: float, seed: int) -> None:
     platform = small.open_platform()
     try:
         truth = Truth(small, platform)
-        cells = witness.cells()
-        frames = check_frames(truth, witness.frames, cells)
-        numbers = check_answers(truth)
-        check_keyholders(truth, [small.demo.folders.keyholder(i) for i in range(3)])
+        frames, cells, numbers = _check(truth, witness, [small.demo.folders.keyholder(i) for i in range(3)])
         report = check_bundle(truth, folder / "bundle.zip")
     finally:
         platform.close()
-    print(f"kills {done}, by themselves {forked.ended}, frames {frames}, cells {len(cells)}, numbers {numbers}")
+    _show_that_checks_fail(small, witness)
+    print(f"kills {done}, by themselves {forked.ended}, frames {frames}, cells {cells}, numbers {numbers}")
     print(f"days {len(truth.window) / 96:.1f}, replayed {dict(report.checked)}")
     assert sum(done.values()) >= kills
     assert min(done.values()) > 0
     assert frames > 0
     assert not forked.ended, small.logs()
+
+
+def _check(truth: Truth, witness: Witness, keyholders: list[Path]) -> tuple[int, int, int]:
+    """All checks of what was left; how many frames, cells and numbers were looked at."""
+    cells = witness.cells()
+    frames = check_frames(truth, witness.frames, cells)
+    numbers = check_answers(truth)
+    check_keyholders(truth, keyholders)
+    return frames, len(cells), numbers
 
 
 def _kill(forked: Forked, kills: int, pause_s: float, moments: random.Random) -> dict[str, int]:
@@ -88,6 +97,44 @@ def _rest(small: Small, forked: Forked) -> None:
         platform.close()
     os.sync()
     forked.mend()
+
+
+def _show_that_checks_fail(small: Small, witness: Witness) -> None:
+    """The same folder with one thing wrong at a time, put right again."""
+    frame = next(frame for frame, receipted in reversed(witness.frames.items()) if receipted)
+    other = bytearray(frame)
+    other[40] ^= 1
+    witness.frames[bytes(other)] = False
+    with pytest.raises(AssertionError, match="masked twice"):
+        witness.cells()
+    del witness.frames[bytes(other)]
+
+    database = small.state / "platform" / "platform.db"
+    keyholders = [small.demo.folders.keyholder(i) for i in range(3)]
+    wrongs = [
+        (database, "UPDATE segment SET body = zeroblob(length(body)) WHERE batch = 1"),
+        (database, "UPDATE total SET energy_wh = zeroblob(length(energy_wh)) WHERE rowid = 1"),
+        (database, "DELETE FROM answer WHERE rowid = 1"),
+        (keyholders[1] / "keyholder.db", "UPDATE slot_vote SET subject = zeroblob(32) WHERE rowid = 1"),
+        (keyholders[2] / "keyholder.db", "DELETE FROM ledger WHERE seq = 2"),
+        (keyholders[0] / "keyholder.db", "INSERT INTO release VALUES (zeroblob(32), x'00', 0)"),
+    ]
+    for path, wrong in wrongs:
+        whole = path.read_bytes()
+        with sqlite3.connect(path) as store:
+            assert store.execute(wrong).rowcount > 0
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.close()
+        platform = small.open_platform()
+        try:
+            truth = Truth(small, platform)
+            with pytest.raises((AssertionError, VerificationError)):
+                _check(truth, witness, keyholders)
+        finally:
+            platform.close()
+        for leftover in path.parent.glob(f"{path.name}-*"):
+            leftover.unlink()
+        path.write_bytes(whole)
 
 
 def test_a_dozen_kills(tmp_path: Path) -> None:
