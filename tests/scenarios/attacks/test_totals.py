@@ -313,12 +313,12 @@ def test_a_complaint_needs_receipts(found: Found) -> None:
     spy = Spy(community)
     close = spy.close(D0, 0, 2, omit=[(104, 0)])
     spy.vote([close])
-    for home, pid in ((VICTIM, 7 * VICTIM), (VICTIM, 7 * 104)):
-        proofs = [(p.receipt, p.index, list(p.path), p.frame) for p in community.bank.proofs(pid, D0)]
-        omission = Omission(community.card.community, home, 7 * VICTIM, proofs)
-        signed = community.household_keys[home].sign(omission)
+    for claimed, shown in ((7 * VICTIM, 7 * VICTIM), (7 * VICTIM, 7 * 104), (7 * 104, 7 * 104)):
+        proofs = [(p.receipt, p.index, list(p.path), p.frame) for p in community.bank.proofs(shown, D0)]
+        omission = Omission(community.card.community, VICTIM, claimed, proofs)
+        signed = community.household_keys[VICTIM].sign(omission)
         outcomes = [link.register([signed])[0] for link in community.links]
-        assert [o is None for o in outcomes] == [pid == 7 * VICTIM] * 3
+        assert [o is None for o in outcomes] == [claimed == shown == 7 * VICTIM] * 3
     assert spy.total(close, "A").allowed.all()
 
 
