@@ -63,6 +63,7 @@ $(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
 # Numba compiles the mask kernel once and keeps it beside the source.
 .venv/.warm: $(wildcard src/quietgrid/crypto/secret/*.py) | .venv/.run
 	@echo "setting up: compiling the mask kernel"
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -c "from quietgrid.crypto.secret import masks; masks.warm()"
 	@touch $@
 
