@@ -325,7 +325,7 @@ def test_a_refused_late_close_binds_nothing(town: Town) -> None:
     with pytest.raises(ConflictError, match="already taken"):
         spy.vote([spy.late_close(town.book, "all", [*cells[21], cells[20][0]])], 0)
     with community.keyholders[0].parts.store.read() as tx:
-        assert len(tx.votes.late_cells(0, PERIOD.first, "all")[0]) == 3
+        assert len(tx.votes.late_cells(0, PERIOD.first, "register 0")[0]) == 3
     spy.vote([spy.late_close(town.book, "all", cells[21])])
 
 

@@ -196,3 +196,31 @@ def opens_together(
             if 0 < 40 * smallest_support(matrix[chosen] * present) < size:
                 out[np.ix_(away[which.reshape(-1) == number], columns)] = False
     return out
+
+
+def beside_late(
+    registers: Sequence[int], weights: NDArray[np.int64], alone: NDArray[np.bool_], column: int
+) -> list[int]:
+    """Which facts of a home may not open beside a band that late cells enter.
+
+    Late cells are in one band's fact and in no other. If the fact of that band follows from the home's others on the
+    cells that came in time (prices that are constant in every band do that), the difference is its late cells.
+
+    Args:
+        registers: Of the f vectors. weights: int64 [f, t], zero where the home's cell did not come in time.
+        alone: bool [f], the home's facts that would open. column: the band that late cells enter.
+
+    Returns:
+        Columns that must stay closed: those that share intervals with the band, if it follows from them.
+
+    >>> band, price = np.array([1, 1, 0, 0]), np.array([3, 3, 5, 5])
+    >>> beside_late([0, 0, 0], np.stack([band, 1 - band, price]), np.ones(3, np.bool_), 0)
+    [2]
+    >>> beside_late([0, 0, 0], np.stack([band, 1 - band, price + [0, 1, 0, 0]]), np.ones(3, np.bool_), 0)
+    []
+    """
+    others = [f for f in range(len(weights)) if f != column and registers[f] == registers[column] and alone[f]]
+    sharing = [f for f in others if bool((weights[f] * weights[column]).any())]
+    if not sharing or rank(weights[[*others, column]]) > rank(weights[others]):
+        return []
+    return sharing

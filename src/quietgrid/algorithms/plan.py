@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.herd import opens, opens_together
+from quietgrid.algorithms.herd import beside_late, opens, opens_together
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window, slots_per_day
@@ -265,6 +265,8 @@ def bills_plan(
         came &= ~cells  # a corrected cell was counted in time: neither count changes
         counts[:, part.column] += came.sum(axis=1, dtype=np.int32)
         missing[:, part.column] -= came.sum(axis=1, dtype=np.int32)
+        for home in np.unique(home_of_row[part.cells[:, 0]]).tolist():
+            allowed[home, beside_late(registers, weights * cells[home], allowed[home], part.column)] = False
         earlier = home_of_row[part.cells[~inside, 0]]
         np.add.at(counts[:, part.column], earlier, part.signs[~inside].astype(np.int32))
     np.maximum(missing, 0, out=missing)

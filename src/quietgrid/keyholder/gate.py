@@ -112,6 +112,8 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     book = find_book(question, known, leaf)
     weights = book_weights(book, known, rules)
     registers = [v.register for v in book.vectors]
+    if len(set(question.closes)) < len(question.closes):
+        raise GateRefusal("batch", "a close is named twice", where=question.node, fix="name each once")
     late = [(known.late.get(digest), digest) for digest in question.closes]
     closes = closes_of(question, members, [digest for found, digest in late if found is None], known)
     sets = [late_of(found, book, known, members, rules) for found, _ in late if found is not None]
@@ -152,6 +154,10 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
     span = Window(int(slots.min()), int(slots.max()) + 1, book.window.resolution)
     if not resolve(book.vectors[column], span)[slots - span.first].all():
         raise GateRefusal("late", "a late cell is not in the band", where=where, fix="sort cells by band")
+    if len({cell[:3] for cell in late.cells}) < len(late.cells) and rules.on("late"):
+        raise GateRefusal(
+            "late", "a late cell is listed twice: it would have a weight", where=where, fix="list it once"
+        )
     rows, listed = members.rows(late.leaf), np.array([row for row, _, _, _ in late.cells], np.int64)
     if int(listed.min()) < 0 or int(listed.max()) >= len(rows):
         raise GateRefusal("late", "a late cell lies in no close", where=where, fix="close first")

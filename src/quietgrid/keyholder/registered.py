@@ -210,4 +210,12 @@ def check_bands(book: Book) -> None:
     bands = tuple(v for v in book.vectors if v.rule != "prices")
     if not bands:
         raise GateRefusal("book", "a book needs a band", where=f"leaf {book.leaf}", fix="add the plain sum: all")
-    check_book(Book(book.leaf, book.window, bands), np.stack([resolve(v, book.window) for v in bands]))
+    weights = np.stack([resolve(v, book.window) for v in bands])
+    for register in {v.register for v in bands}:
+        shared = weights[[v.register == register for v in bands]].sum(axis=0)
+        if int(shared.max(initial=0)) > 1:
+            raise GateRefusal(
+                "book", "two bands share an interval: late readings of one would follow from the other",
+                where=f"leaf {book.leaf}", fix="use the common refinement of the tariffs",
+            )  # fmt: skip
+    check_book(Book(book.leaf, book.window, bands), weights)

@@ -144,7 +144,8 @@ class Ballot:
         slots = fresh[:, 1] * self._memory.per_day() + fresh[:, 2]
         vote = parts.identity.sign(Vote(parts.index, digest))
         if parts.rules.on("once"):
-            tx.votes.vote_late(late.leaf, late.first, late.vector, pids, slots, digest)
+            register = book.vectors[part.column].register
+            tx.votes.vote_late(late.leaf, late.first, f"register {register}", pids, slots, digest)
         tx.votes.vote(digest, pack_signed(vote))
         tx.documents.put("late", digest.hex(), pack_signed(signed))
         node = members.leaf_names[late.leaf]

@@ -15,7 +15,7 @@ from quietgrid.model.interval import Window
 from quietgrid.model.question import Book, Quantity, Vector
 from quietgrid.model.readings import Readings
 from quietgrid.wire.messages import Consent, EventMessage
-from tests.scenarios.attacks.spy import D0, SECRET, Spy, found_community, random_readings, residents
+from tests.scenarios.attacks.spy import D0, SECRET, Spy, found_community, off, random_readings, residents
 
 RULES = GateRules(k=3, max_share_percent=50)
 PER_DAY = 48
@@ -30,13 +30,15 @@ BANDS = (DAYTIME, NIGHT)
 
 BANDED = (
     "one-late three-late again thin thin-off herd herd-all consent short thin-event thin-event-off event-pair "
-    "event-pair-off early only-late"
+    "event-pair-off early only-late weighted renamed"
 )
 BOOKS: dict[str, tuple[Vector, ...]] = dict.fromkeys(BANDED.split(), BANDS)
 BOOKS |= {"fillers": (*BANDS, EXPORT), "two-books": (ALL,)}
 FEEDS = {"odd": "odd", "heavy": "heavy", "sevens": "sevens", "thin-pair": "steps", "priced-event": "hourly"}
 for _leaf, _feed in FEEDS.items():
     BOOKS[_leaf] = BOOKS[f"{_leaf}-off"] = (ALL, Vector("rtp", 0, "prices", feed=_feed))
+BOOKS["steps"] = BOOKS["steps-off"] = (*BANDS, Vector("rtp", 0, "prices", feed="two prices"))
+BOOKS["overlap"] = (ALL, *BANDS)
 LEAVES = {name: number for number, name in enumerate(sorted(BOOKS))}
 PEOPLE = residents({name: [3 if name == "fillers" and not n else 1 for n in range(HOMES)] for name in LEAVES})
 
@@ -106,7 +108,8 @@ def month(community: Community) -> Month:
     """Deliver the month: the first home of each leaf reads SECRET in slot 500 of the period (daytime)."""
     spy = Spy(community)
     for leaf, vectors in BOOKS.items():
-        spy.register_book(Book(LEAVES[leaf], PERIOD, vectors))
+        with off(community, *(["book"] if leaf == "overlap" else [])):
+            spy.register_book(Book(LEAVES[leaf], PERIOD, vectors))
     window = Window(PERIOD.first, PERIOD.end + PER_DAY, 1800)
     readings = random_readings(PEOPLE, window)
     readings.imported_wh[::HOMES, PLANTED] = SECRET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from quietgrid.algorithms.leverage import Facts, audit, register_total
 from quietgrid.algorithms.weights import price_weights, resolve, wide
 from quietgrid.crypto.public.envelope import unpack_signed
 from quietgrid.errors import ConflictError, GateRefusal, UnavailableError
+from quietgrid.keyholder.registered import check_bands
 from quietgrid.model.interval import Window
 from quietgrid.model.question import Book, Quantity
 from tests.scenarios.attacks.month import ALL, DAYTIME, LEAVES, PER_DAY, PERIOD, PLANTED, Month
@@ -101,6 +104,82 @@ def test_homes_with_nothing_but_late_cells_fill_up_the_floor(period: Month) -> N
     assert bills[1:3].tolist() == [[0, 0], [0, 0]]  # thin: they do not open
     totals = period.totals(leaf, closes)
     assert int(bills[:, 0].sum()) - int(WEIGHTS @ totals) == SECRET
+
+
+def test_a_late_cell_listed_many_times(period: Month) -> None:
+    """Three homes are late, as the floor wants. Listed 1, 5,000 and 5,000 times, their sum modulo 5,000 is one."""
+    spy, leaf = period.spy, "weighted"
+    book, homes = period.book(leaf), period.homes(leaf)
+    closes = period.closes(leaf, [(home, PLANTED) for home in homes[:3]])
+    cells = [(homes[0], *DAY), *[(home, *DAY) for home in homes[1:3]] * 5_000]
+    late = spy.late_close(book, "day", cells)
+    before = released(period.community)
+    with pytest.raises(GateRefusal, match="listed twice") as refused:
+        spy.bills(book, closes, [late])
+    assert refused.value.rule == "late"
+    assert released(period.community) == before
+    with off(period.community, "late"):
+        bills = spy.bills(book, closes, [late])
+    apart = int(bills[:, 0].sum()) - int(WEIGHTS @ period.totals(leaf, closes))
+    assert apart % 5_000 == SECRET
+
+
+def test_a_late_cell_enters_once_under_whatever_name(period: Month) -> None:
+    """Entering again with a band of another name, among other homes each time, would single one out."""
+    spy, leaf = period.spy, "renamed"
+    book, homes = period.book(leaf), period.homes(leaf)
+    closes = period.closes(leaf, [(home, PLANTED) for home in homes[:4]])
+    late = spy.late_close(book, "day", [(home, *DAY) for home in homes[:3]])
+    with pytest.raises(GateRefusal, match="named twice") as refused:
+        spy.bills(book, closes, [late, late])
+    assert refused.value.rule == "batch"
+    renamed = tuple(replace(vector, name=f"{vector.name}time") for vector in book.vectors)
+    later = Book(book.leaf, Window(PERIOD.first + 1, PERIOD.end + 1, 1800), renamed)
+    for keyholder in period.community.keyholders:
+        keyholder.memory.known.books[book.leaf, later.window.first] = later
+    with pytest.raises(ConflictError, match="already taken"):
+        spy.vote([spy.late_close(later, "daytime", [(home, *DAY) for home in homes[1:4]])])
+
+
+def test_two_bands_that_share_their_intervals(period: Month) -> None:
+    """All less day less night is nothing, until late cells enter one of them: then it is each home's late cells."""
+    spy, leaf = period.spy, "overlap"
+    book, homes = period.book(leaf), period.homes(leaf)
+    with pytest.raises(GateRefusal, match="share an interval") as refused:
+        check_bands(book)
+    assert refused.value.rule == "book"
+    closes = period.closes(leaf, [(home, PLANTED) for home in homes[:3]])
+    late = spy.late_close(book, "all", [(home, *DAY) for home in homes[:3]])
+    with off(period.community, "thin"):
+        bills = spy.bills(book, closes, [late])
+    apart = (bills[:, 0] - bills[:, 1] - bills[:, 2]).tolist()  # the leverage audit takes it for their own facts
+    assert apart == [period.read(home)[PLANTED] if n < 3 else 0 for n, home in enumerate(homes)]
+    assert apart[0] == SECRET
+
+
+def test_prices_that_follow_from_the_bands(period: Month) -> None:
+    """One price by day and one by night: the price's number follows from the bands, but for what came late."""
+    spy = period.spy
+    prices = np.where(WEIGHTS == 1, 300_000, 200_000) + np.where(np.arange(len(PERIOD)) % PER_DAY < 8, 50_000, 0)
+    spy.publish("two prices", PERIOD.first, prices)
+    weights = price_weights(prices).weights
+    odd = np.flatnonzero((np.arange(len(PERIOD)) % PER_DAY) < 8)
+    day, night = int(weights[24]), int(weights[10])
+    assert len({day, night, int(weights[0])}) == 3
+    for leaf, rules in (("steps", ()), ("steps-off", ("thin",))):
+        book, homes = period.book(leaf), period.homes(leaf)
+        gone = [(home, PLANTED) for home in homes[:3]]
+        gone += [(homes[0], slot) for slot in odd.tolist()]  # where the price says more than the bands
+        closes = period.closes(leaf, gone)
+        late = spy.late_close(book, "day", [(home, *DAY) for home in homes[:3]])
+        with off(period.community, *rules):
+            bills = spy.bills(book, closes, [late], prices={"two prices": prices})
+        if rules:
+            assert day * bills[0, 0] + night * bills[0, 1] - bills[0, 2] == day * SECRET
+        else:
+            assert bills[0, 0] > 0
+            assert bills[0, 2] == 0  # closed: it is arithmetic on the bands anyway
+            assert bills[1, 2] == int(weights @ period.read(homes[1])) - day * period.read(homes[1])[PLANTED]
 
 
 def test_late_cells_enter_when_the_period_is_over(period: Month) -> None:
