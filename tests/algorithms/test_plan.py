@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.herd import beside_late
 from quietgrid.algorithms.plan import BillsPlan, bills_plan, by_home, covering, late_set, partition, totals_plan
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import Closed, GateRules
@@ -263,3 +264,20 @@ def test_a_home_that_was_away_does_not_open() -> None:
     present[3, 10:] = False
     plan = bills_plan(members({"leaf": [1] * 4}), 0, WINDOW, days(4, present), ([0], FULL))
     assert plan.allowed[:, 0].tolist() == [True, True, False, True]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_facts_that_give_late_cells_away_stay_closed(vectors: int, slots: int, seed: int) -> None:
+    """Against plain linear algebra: a combination that vanishes in time but holds the band shows its late cells."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(0, 3, (vectors, slots)) * (rng.random((vectors, slots)) < 0.6)
+    if rng.random() < 0.5:
+        weights[0] = weights[1:].sum(axis=0)
+    closed_columns = beside_late([0] * vectors, weights, np.ones(vectors, np.bool_), 0)
+    others = np.linalg.matrix_rank(weights[1:])
+    follows = np.linalg.matrix_rank(weights) == others and bool(weights[0].any())
+    assert bool(closed_columns) == follows
+    left = [f for f in range(1, vectors) if f not in closed_columns]
+    if left and weights[0].any():
+        assert np.linalg.matrix_rank(weights[[*left, 0]]) > np.linalg.matrix_rank(weights[left])
