@@ -7,6 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from quietgrid.errors import VerificationError
+from quietgrid.model.interval import Window
+from quietgrid.registry import Listed, next_epoch, plan_cells
+from quietgrid.runtime.founding import identity
+from quietgrid.wire.columns import members_message
 from quietgrid.wire.messages import Prices
 from tests.runtime.hamlet import Hamlet, days
 
@@ -70,3 +74,25 @@ def test_votes_are_kept(hamlet: Callable[..., Hamlet]) -> None:
     with town.store.read() as tx:
         closes = tx.answers.closes(0, days(0, 1).first, days(0, 1).end)
         assert [sorted(tx.answers.votes(close.hash)) for close in closes] == [[0, 1, 2]]
+
+
+def test_a_keyholder_that_was_away_gets_the_member_list_it_missed(hamlet: Callable[..., Hamlet]) -> None:
+    town = hamlet(epoch_days=40)
+    community = town.community
+    community.stop_keyholder(2)
+    following = Window(town.members.window.end, days(40, 40).end, town.members.window.resolution)
+    parties = [person.party for person in town.people]
+    plan = plan_cells(parties, frozenset(), community.rules)
+    enrolled = community.keyholders[0].memory.enrolments
+    listed = [Listed(p.party.home, p.pid, 1, p.party.connection_w, enrolled[p.pid][0]) for p in town.people]
+    members, evidence = next_epoch(town.members, following, plan, listed)
+    signed = identity(community.folders.registrar).sign(members_message(members, evidence))
+    town.platform.adopt_members(signed)
+    with town.store.read() as tx:
+        assert set(tx.registry.endorsements(signed.hash())) == {0, 1}
+    community.keyholders[2] = community.start_keyholder(2)
+    assert (1, 0) not in community.keyholders[2].memory.known.members
+    town.platform.resume()
+    assert (1, 0) in community.keyholders[2].memory.known.members
+    with town.store.read() as tx:
+        assert set(tx.registry.endorsements(signed.hash())) == {0, 1, 2}

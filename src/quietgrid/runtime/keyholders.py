@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
-from quietgrid.errors import UnavailableError
+from quietgrid.errors import QuietgridError, UnavailableError
 from quietgrid.store import PlatformStore
 from quietgrid.wire.links import KeyholderLink, Outcome
 from quietgrid.wire.messages import Refusal
@@ -61,17 +61,26 @@ class Keyholders:
         return self.catch_up()
 
     def catch_up(self) -> dict[int, list[Refusal]]:
-        """Send every keyholder the notices it has not had."""
+        """Send every keyholder the member lists and notices it has not had, in that order."""
         with self._store.read() as tx:
             kept = sorted(tx.documents.all("notice").items())
             done = {link.index: int(tx.documents.find("notified", str(link.index)) or b"0") for link in self.links}
+            lists = [unpack_signed(data) for data in tx.registry.all_members()]
+            endorsed = {signed.hash(): set(tx.registry.endorsements(signed.hash())) for signed in lists}
         behind = {index for index, count in done.items() if count < len(kept)}
-        answers = self.call(
-            lambda link: link.register([unpack_signed(body) for _, body in kept[done[link.index] :]]), behind
-        )
+
+        def send(link: KeyholderLink) -> tuple[list[tuple[bytes, Signed]], list[Refusal | None]]:
+            missed = [signed for signed in lists if link.index not in endorsed[signed.hash()]]
+            got = [(signed.hash(), said) for signed in missed if (said := _endorsed(link, signed)) is not None]
+            return got, link.register([unpack_signed(body) for _, body in kept[done[link.index] :]])
+
+        sent = self.call(send, behind)
         with self._store.begin() as tx:
-            for index in answers:
+            for index, (got, _) in sent.items():
+                for digest, endorsement in got:
+                    tx.registry.put_endorsement(digest, index, pack_signed(endorsement))
                 tx.documents.replace("notified", str(index), str(len(kept)).encode())
+        answers = {index: refusals for index, (_, refusals) in sent.items()}
         return {index: [r for r in refusals if r is not None] for index, refusals in answers.items()}
 
     def vote(self, subjects: Sequence[Signed]) -> dict[int, list[Outcome]]:
@@ -87,3 +96,13 @@ class Keyholders:
                 ]
             )
         return answers
+
+
+def _endorsed(link: KeyholderLink, signed: Signed) -> Signed | None:
+    """A keyholder's endorsement of a member list it missed; None if it objects (two others have endorsed it)."""
+    try:
+        return link.members(signed)
+    except UnavailableError:
+        raise
+    except QuietgridError:
+        return None
