@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.plan import TotalsPlan, totals_plan
+from quietgrid.crypto.secret.chain import PAIRS_OF
 from quietgrid.crypto.secret.masks import add_masks, masked_sums
 from quietgrid.errors import GateRefusal, InputError
 from quietgrid.mdms import Answer, open_sums
@@ -24,8 +25,6 @@ from quietgrid.model.question import Quantity
 from quietgrid.model.readings import IMPORT
 from quietgrid.wire.columns import pack_bits
 from quietgrid.wire.messages import Sums
-
-PAIRS_OF = ((0, 1), (0, 2), (1, 2))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from quietgrid.wire.columns import unpack_bits
 from quietgrid.wire.messages import Sums
 
 PAIRS_OF = ((0, 1), (0, 2), (1, 2))
-"""Pairs (0 = 01, 1 = 02, 2 = 12) of keyholders 0, 1, 2."""
+"""Pairs (0 = 01, 1 = 02, 2 = 12) of keyholders 0, 1, 2; as in `crypto.secret.chain`, which the MDMS may not reach."""
 HOLDERS = ((0, 1), (0, 2), (1, 2))
 """Keyholders of each pair."""
 
