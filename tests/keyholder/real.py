@@ -94,9 +94,14 @@ class RealCommunity(Community):
         return link
 
     def join(self) -> MemberList:
-        """Wait for the processes, then as `Community.join`."""
+        """Wait until the processes answer and have found each other, then as `Community.join`.
+
+        Three that start in the same moment do not find each other at once, and remember that for two seconds.
+        """
         for index in self.processes:
             self._answered(index)
+        for index in self.processes:
+            self.wait_ready(index)
         return super().join()
 
     def _answered(self, index: int) -> None:
