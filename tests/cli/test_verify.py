@@ -15,7 +15,7 @@ import pytest
 
 from quietgrid import demo
 from quietgrid.cli.entry import run
-from quietgrid.crypto.public.envelope import pack_signed
+from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.lab import Community
@@ -23,8 +23,9 @@ from quietgrid.model.interval import Window, day_window
 from quietgrid.runtime.audit import Bundle, export_bundle
 from quietgrid.runtime.founding import Folders, found, identity
 from quietgrid.wire.columns import book_message
-from quietgrid.wire.messages import Adoption, Certificate, CommunityCard, Enrol
+from quietgrid.wire.messages import Adoption, Certificate, CommunityCard, Endorsement, Enrol, Members
 from quietgrid.wire.own import BandScalar, BillScalars
+from quietgrid.wire.vouching import MemberRow, Vouching, member_root, vouch
 from tests.billing.test_proof import PID, march, proof
 from tests.keyholder.real import DAY, HOMES, residents
 
@@ -116,13 +117,29 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommunityCard:
     return found(Folders(Path("state")), "Bills", "Europe/Berlin", 900, "EUR", X25519)
 
 
-def enrolment(card: CommunityCard, home: int, maker: Identity | None = None) -> Enrol:
+def enrolment(card: CommunityCard, home: int, maker: Identity | None = None, pid: int = PID) -> Enrol:
     certificate = (maker or identity(Path("state/maker"))).sign(Certificate(METER.public, 3, 9000))
-    adoption = HOUSEHOLD.sign(Adoption(card.community, PID, home, METER.public))
+    adoption = HOUSEHOLD.sign(Adoption(card.community, pid, home, METER.public))
     return Enrol(
-        card.community, PID, home, METER.public, HOUSEHOLD.public, b"", 0, 3, [], [], pack_signed(certificate),
-        pack_signed(adoption), card.fingerprint(),
+        card.community, pid, home, METER.public, HOUSEHOLD.public, b"", 0, 3, [], [bytes(1200)] * 5,
+        pack_signed(certificate), pack_signed(adoption), card.fingerprint(),
     )  # fmt: skip
+
+
+def vouching(card: CommunityCard, home: int, *, signers: tuple[int, ...] = (0, 2), **changed: object) -> Vouching:
+    """What vouches for the meter: an enrolment, a list of three meters, the words of some keyholders."""
+    enrol = changed.pop("enrol", None) or enrolment(card, home)
+    assert isinstance(enrol, Enrol)
+    fields: dict[str, object] = {"first": 0, "end": 1 << 40, "registers": 3} | changed
+    pids = np.array([enrol.pid, 8, 9], "<u8")
+    message = Members(
+        card.community, 0, 0, fields["first"], fields["end"], 900, np.array([home, 18, 19], "<u8").tobytes(),  # type: ignore[arg-type]
+        pids.tobytes(), bytes(12), bytes([fields["registers"], 1, 1]),  # type: ignore[list-item]
+        np.full(3, 9000, "<i8").tobytes(), ["North"], [enrol.thin().hash(), b"8" * 32, b"9" * 32],
+    )  # fmt: skip
+    keys = [identity(Path(f"state/keyholders/{n}")) for n in range(3)]
+    said = [keys[n].sign(Endorsement(n, message.hash(), member_root(message))) for n in signers]
+    return vouch([enrol], message, [pack_signed(signed) for signed in said])
 
 
 def document(card: CommunityCard, **changed: object) -> str:
@@ -136,6 +153,7 @@ def document(card: CommunityCard, **changed: object) -> str:
         "book": pack_signed(identity(Path("state/platform")).sign(book_message(book, card.community, 0))),
         "records": [pack_signed(METER.sign(record)) for record in records],
         "scalars": pack_signed(HOUSEHOLD.sign(scalars)),
+        "vouching": vouching(card, bill.home).body(),
         "closes": [],
     } | changed
 
@@ -148,18 +166,31 @@ def document(card: CommunityCard, **changed: object) -> str:
     return "bill.json"
 
 
+def proof_of(home: int) -> bytes:
+    """The household's scalars, encoded."""
+    released = proof()
+    vectors = [BandScalar(v.vector, v.scalar) for v in released.vectors]
+    return BillScalars(home, released.first, released.end, released.resolution, vectors).body()
+
+
 def test_a_bill_holds(card: CommunityCard, capsys: pytest.CaptureFixture[str]) -> None:
     _, bill, records, _ = march()
     out = said(capsys, "verify", "bill", document(card))
-    assert (out["holds"], out["enrolled"], out["bands"], out["days"]) == (True, False, 4, len(records))
+    assert (out["holds"], out["bands"], out["days"]) == (True, 4, len(records))
     assert out["total_micro"] == bill.total_micro
-    assert out["meters"] == {str(PID): METER.public.hex()}
+    assert out["meters"] == {
+        str(PID): {
+            "key": METER.public.hex(), "maker": identity(Path("state/maker")).public.hex(),
+            "household": HOUSEHOLD.public.hex(), "keyholders": [0, 2],
+        }
+    }  # fmt: skip
     assert out["fingerprint"] == card.fingerprint().hex()
 
-    signed = pack_signed(METER.sign(enrolment(card, bill.home)))
-    assert said(capsys, "verify", "bill", document(card, enrolments=[signed]))["enrolled"] is True
     assert run(["verify", "bill", "bill.json", "--card", "state/community.card"]) == 0
-    assert "the bill holds: 4 bands" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "the bill holds: 4 bands" in text
+    assert f"meter {PID}: certified by maker" in text
+    assert "on a list signed by keyholders 0 and 2" in text
 
 
 def test_a_bill_that_does_not_hold(card: CommunityCard, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,15 +203,65 @@ def test_a_bill_that_does_not_hold(card: CommunityCard, capsys: pytest.CaptureFi
         ({"bill": replace(bill, facts=one_more).encode()}, "vector 'day'"),
         ({"bill": replace(bill, total_micro=bill.total_micro - 1).encode()}, "add up"),
         ({"book": own}, "signer"),
-        ({"records": two}, "two keys"),
+        ({"records": two}, "another meter"),
         ({"records": [pack_signed(METER.sign(record)) for record in records[:-1]]}, "cells"),
-        ({"enrolments": [pack_signed(METER.sign(enrolment(card, bill.home, MAKER)))]}, "maker"),
-        ({"enrolments": [pack_signed(METER.sign(enrolment(card, bill.home + 1)))]}, "another home"),
-        ({"enrolments": [pack_signed(stranger.sign(enrolment(card, bill.home)))]}, "signer"),
+        ({"scalars": pack_signed(stranger.sign(decode(BillScalars, proof_of(bill.home))))}, "another household"),
     ]
     for changed, text in wrong:
         assert run(["verify", "bill", document(card, **changed)]) == 6, text
         assert text in capsys.readouterr().err
+
+
+def test_what_vouches_is_checked(card: CommunityCard, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever swaps meter, household, maker, list or keyholder, or shows a blob, is found out."""
+    _, bill, _, _ = march()
+    home, replaced = bill.home, msgspec.structs.replace
+    honest, good = enrolment(card, home), vouching(card, home)
+    meter = good.meters[0]
+    stranger = Identity.generate()
+    swapped = replaced(honest, adoption=pack_signed(stranger.sign(Adoption(card.community, PID, home, METER.public))))
+    theirs = replaced(swapped, household_pk=stranger.public)
+    elsewhere = replaced(honest, adoption=enrolment(card, home + 1).adoption)
+    other = Certificate(stranger.public, 3, 9000)
+    forged = replaced(honest, certificate=pack_signed(identity(Path("state/maker")).sign(other)))
+    alone = vouching(card, home, signers=(1,))
+    twice = replaced(alone, endorsements=alone.endorsements * 2)
+    one_row = decode(MemberRow, meter.row)
+    row = replaced(meter, row=replaced(one_row, registers=1).body())
+    words = [Endorsement(n, b"", decode(Endorsement, unpack_signed(good.endorsements[0]).body).root) for n in (0, 1)]
+    faked = replaced(good, endorsements=[pack_signed(stranger.sign(word)) for word in words])
+    wrong = [
+        (Vouching([], []), "nobody vouches"),
+        (alone, "two keyholders"),
+        (twice, "two keyholders"),
+        (faked, "signer"),
+        (replaced(good, endorsements=vouching(card, home, registers=1).endorsements), "two keyholders"),
+        (replaced(good, meters=[row]), "two keyholders"),
+        (replaced(good, meters=[replaced(meter, path=meter.path[:-1])]), "too short"),
+        (replaced(good, meters=[replaced(meter, index=7)]), "does not exist"),
+        (replaced(good, meters=[replaced(meter, enrolment=honest.body())]), "blobs"),
+        (replaced(good, meters=[replaced(meter, enrolment=theirs.thin().body())]), "another enrolment"),
+        (vouching(card, home, enrol=swapped), "signer"),
+        (vouching(card, home, enrol=theirs), "another household"),
+        (vouching(card, home, enrol=elsewhere), "adopted another meter"),
+        (vouching(card, home, enrol=enrolment(card, home, MAKER)), "maker"),
+        (vouching(card, home, enrol=forged), "certificate"),
+        (vouching(card, home, registers=7), "certificate"),
+        (vouching(card, home, enrol=enrolment(card, home + 1)), "another home"),
+        (vouching(card, home + 1), "another home"),
+        (vouching(card, home, enrol=enrolment(card, home, pid=PID + 1)), "nobody vouches"),
+        (vouching(card, home, first=0, end=96), "another time"),
+    ]
+    for changed, text in wrong:
+        assert run(["verify", "bill", document(card, vouching=changed.body())]) == 6, text
+        assert text in capsys.readouterr().err
+
+
+def test_no_blob_of_an_enrolment_is_shown(card: CommunityCard) -> None:
+    blobs = [bytes([65 + n]) * 1200 for n in range(5)]
+    shown = vouching(card, 4, enrol=msgspec.structs.replace(enrolment(card, 4), sealed=blobs)).body()
+    assert not any(blob[:40] in shown for blob in blobs)
+    assert len(shown) < 1_800
 
 
 def test_a_bill_that_cannot_be_checked_yet(card: CommunityCard, capsys: pytest.CaptureFixture[str]) -> None:

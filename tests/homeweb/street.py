@@ -10,7 +10,10 @@ import msgspec
 import numpy as np
 
 from quietgrid import demo
+from quietgrid.accounts import Role, Viewer
 from quietgrid.algorithms.weights import resolve
+from quietgrid.api import Services, Settings
+from quietgrid.api.desk.bills import invoice_head
 from quietgrid.billing import default_tariffs
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.sealing import X25519
@@ -26,10 +29,10 @@ from quietgrid.model.interval import SystemClock, Window, day_window, month_wind
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.readings import Readings
 from quietgrid.runtime.founding import body
-from quietgrid.runtime.own import OwnDesk
 from quietgrid.store import open_vault
 from quietgrid.wire.messages import QuestionMessage, Refusal
-from quietgrid.wire.own import SealedSeries, committed_name
+from quietgrid.wire.own import InvoiceHead, SealedSeries, committed_name
+from quietgrid.wire.vouching import Vouching
 
 HOMES = 30
 WHO, OTHER = 10, 5
@@ -40,8 +43,11 @@ PLATFORM_URL, HOUSEHOLD_URL = "http://localhost:8000", "http://home.localhost:80
 class OwnPlatform:
     """`PlatformLink` straight to the platform's desk, for one home."""
 
-    def __init__(self, desk: OwnDesk, home: int) -> None:
-        self._desk, self._home = desk, home
+    def __init__(self, services: Services, home: int) -> None:
+        self._services, self._desk, self._home = services, services.own, home
+
+    def invoice(self, first: int) -> InvoiceHead:
+        return invoice_head(self._services, Viewer(f"home {self._home}", Role.HOUSEHOLD, self._home), first)
 
     def sealed(self, pid: int, register: int, window: Window) -> SealedSeries:
         return self._desk.sealed(self._home, pid, register, window)
@@ -60,6 +66,9 @@ class OwnPlatform:
 
     def records(self, window: Window) -> list[Signed]:
         return self._desk.records(self._home, window)
+
+    def vouching(self, window: Window) -> Vouching:
+        return self._desk.vouching(self._home, window)
 
     def prove(self, scalars: Signed) -> None:
         self._desk.prove(self._home, scalars)
@@ -167,7 +176,7 @@ def spy(community: Community, home: int) -> bytes:
 
 
 def _pages(folder: Path, community: Community, period: Window, readings: Readings, spied: bytes) -> Street:
-    desk = OwnDesk(community.platform, community.periods)
+    services = Services(community.platform, Settings())
     kem = body(community.folders.households / "shared", X25519).kem
     store = open_vault(folder / "homes.db", SystemClock())
     homes = {}
@@ -182,7 +191,7 @@ def _pages(folder: Path, community: Community, period: Window, readings: Reading
         vault = Vault(place)
         vault.take_roots(community.bank.enrolments()[resident.pid])
         holders = [OwnHolder(community, index, home) for index in range(3)]
-        parts = HomeParts(community.card, vault, store, community.clock, OwnPlatform(desk, home), holders)
+        parts = HomeParts(community.card, vault, store, community.clock, OwnPlatform(services, home), holders)
         homes[home] = Home(parts)
     names = {r.party.home: r.party.name for r in community.residents}
     settings = PageSettings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -15,11 +16,14 @@ import numpy as np
 import pytest
 import uvicorn
 
-from quietgrid.billing import Bill
+from quietgrid.billing import Bill, BillProof
+from quietgrid.crypto.public.envelope import decode
 from quietgrid.homeweb import create_app
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.live import FrameWatch, PrivacyWatch
+from quietgrid.runtime.bill_document import holds, parse_document
 from quietgrid.runtime.own import OwnDesk
+from quietgrid.wire.messages import Enrol
 from tests.homeweb.browsing import Visitor, text_of
 from tests.homeweb.street import OTHER, WHO, Street, spy
 
@@ -63,6 +67,38 @@ def test_a_proof_is_released_when_asked_for(street: Street) -> None:
     assert visitor.post(f"{path}/verify").headers["location"] == path
     assert desk.proof(bill.home, bill.window.first) is not None
     assert "The operator has the proof" in visitor.page(path)
+
+
+def test_the_invoice_is_printed_at_home_and_its_proof_holds(street: Street) -> None:
+    visitor, bill = visit(street), the_bill(street)
+    path = f"/bills/{bill.window.first}-0"
+    invoice = visitor.get(f"{path}/invoice.html")
+    assert "sandbox" in invoice.headers["content-security-policy"]
+    assert "2016-06-01-0011" in invoice.text
+    assert street.names[bill.home] in invoice.text
+    assert "Rechnung" in visitor.page(f"{path}/invoice.html?language=de")
+    pdf = visitor.get(f"{path}/invoice.pdf")
+    assert pdf.content[:5] == b"%PDF-"
+    assert "2016-06-01-0011.pdf" in pdf.headers["content-disposition"]
+    visitor.get(f"{path}/invoice.txt", 400)
+    proof = visitor.get(f"{path}/proof.json")
+    assert "2016-06-01-0011.json" in proof.headers["content-disposition"]
+    steps, checked = holds(parse_document(proof.content), street.community.card)
+    assert [step.ok for step in steps] == [True] * 6
+    assert checked is not None
+    assert checked.household == street.community.household_keys[bill.home].public
+    released = checked_digest(proof.content)
+    assert released in re.sub(r"\s", "", text_of(invoice.text)), "the invoice prints the digest of this very proof"
+    blobs = [blob for e in street.community.bank.enrolments().values() for blob in decode(Enrol, e.body).sealed]
+    shown = parse_document(proof.content).vouching.body()
+    assert blobs
+    assert not any(blob in shown for blob in blobs)
+
+
+def checked_digest(document: bytes) -> str:
+    scalars = parse_document(document).scalars
+    assert scalars is not None
+    return BillProof.decode(scalars.body).digest().hex()
 
 
 def test_a_wrong_bill_is_said_and_nothing_released(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:

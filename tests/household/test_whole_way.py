@@ -21,6 +21,7 @@ from quietgrid.household.service import HomeParts
 from quietgrid.keyholder import Keyholder
 from quietgrid.lab import Community, Resident
 from quietgrid.lab.fleet import _day_vector
+from quietgrid.errors import NotFoundError
 from quietgrid.model.interval import DAY_S, Window, day_window
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.readings import Readings
@@ -28,7 +29,8 @@ from quietgrid.runtime.founding import body
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.store import open_vault
 from quietgrid.wire.messages import Refusal
-from quietgrid.wire.own import SealedSeries
+from quietgrid.wire.own import InvoiceHead, SealedSeries
+from quietgrid.wire.vouching import Vouching
 
 HOMES, DAYS, PER_DAY = 30, 28, 96
 WHO = 4
@@ -46,6 +48,9 @@ class OwnPlatform:
     def bills(self) -> list[bytes]:
         return self._desk.bills(self._home)
 
+    def invoice(self, first: int) -> InvoiceHead:
+        raise NotFoundError("there is no such bill", where="bill")
+
     def book(self, first: int) -> Signed:
         return self._desk.book(self._home, first)
 
@@ -57,6 +62,9 @@ class OwnPlatform:
 
     def records(self, window: Window) -> list[Signed]:
         return self._desk.records(self._home, window)
+
+    def vouching(self, window: Window) -> Vouching:
+        return self._desk.vouching(self._home, window)
 
     def prove(self, scalars: Signed) -> None:
         self._desk.prove(self._home, scalars)

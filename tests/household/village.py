@@ -16,6 +16,7 @@ from quietgrid.household import Home, Vault
 from quietgrid.household.service import HomeParts
 from quietgrid.keyholder import ledger
 from quietgrid.meter import MeterBank, SealedFrame, Site
+from quietgrid.errors import NotFoundError
 from quietgrid.model.interval import ManualClock, Window
 from quietgrid.model.question import Book, Vector
 from quietgrid.model.readings import register_list
@@ -23,7 +24,8 @@ from quietgrid.store import KeyholderStore, VaultStore, open_keyholder, open_vau
 from quietgrid.wire.columns import book_message, pack_bits
 from quietgrid.wire.frame import parse_frames, parse_head
 from quietgrid.wire.messages import Certificate, Enrol, LedgerNote, Refusal
-from quietgrid.wire.own import LedgerItem, LedgerPage, SealedSeries
+from quietgrid.wire.own import InvoiceHead, LedgerItem, LedgerPage, SealedSeries
+from quietgrid.wire.vouching import Vouching
 from tests.meter.town import COMMUNITY, D0, PER_DAY, Town, moment
 
 TOWN = Town()
@@ -67,6 +69,9 @@ class Platform:
     def bills(self) -> list[bytes]:
         return self.coded
 
+    def invoice(self, first: int) -> InvoiceHead:
+        raise NotFoundError("there is no such bill", where="bill")
+
     def book(self, first: int) -> Signed:
         return TOWN.platform.sign(book_message(self.periods[first], COMMUNITY, 0))
 
@@ -78,6 +83,9 @@ class Platform:
 
     def records(self, window: Window) -> list[Signed]:
         return self.day_records
+
+    def vouching(self, window: Window) -> Vouching:
+        return Vouching([], [])
 
     def prove(self, scalars: Signed) -> None:
         self.proofs.append(scalars)

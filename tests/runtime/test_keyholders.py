@@ -84,7 +84,7 @@ def test_a_keyholder_that_was_away_gets_the_member_list_it_missed(hamlet: Callab
     parties = [person.party for person in town.people]
     plan = plan_cells(parties, frozenset(), community.rules)
     enrolled = community.keyholders[0].memory.enrolments
-    listed = [Listed(p.party.home, p.pid, 1, p.party.connection_w, enrolled[p.pid][0]) for p in town.people]
+    listed = [Listed(p.party.home, p.pid, 1, p.party.connection_w, enrolled[p.pid][1].hash()) for p in town.people]
     members, evidence = next_epoch(town.members, following, plan, listed)
     signed = identity(community.folders.registrar).sign(members_message(members, evidence))
     town.platform.adopt_members(signed)

@@ -455,7 +455,7 @@ def bill() -> dict[str, Any]:
     return base("household", active="bills", bill={
         "number": "1969820-0", "period": "February 2026", "first": MIDNIGHT - 39 * DAY, "end": MIDNIGHT - 11 * DAY, "tariff": "Day and night, solar credit",
         "party": "Familie Özdemir-Hohenstein", "lines": lines, "net_micro": 60_856_238, "vat": [{"rate_bp": 1900, "base_micro": 57_750_000, "amount_micro": 11_562_685}],
-        "amount_micro": 72_420_000, "estimated_wh": 1_240, "state": "waiting", "checks": checks, "sums": sums, "released": False, "left": left,
+        "amount_micro": 72_420_000, "estimated_wh": 1_240, "state": "waiting", "checks": checks, "sums": sums, "released": False, "printed": True, "left": left,
     })  # fmt: skip
 
 

@@ -166,6 +166,7 @@ class BillProofDocument(BaseModel):
     book: Base64
     records: list[Base64]
     scalars: Base64 | None = Field(description="Released by the household; null until it has.")
+    vouching: Base64 = Field(description="Who vouches for the meters' keys: maker, household, registrar, keyholders.")
     closes: list[Hex32]
 
 

@@ -135,7 +135,7 @@ def page(invoice: Invoice, language: str = "en") -> Page:
         pay_code=pay_code(invoice),
         proof=(words["proof_text"].format(count=len(bill.facts)), *(() if invoice.proof else (words["no_proof"],))),
         digest=" ".join(invoice.proof.hex()[i : i + 8] for i in range(0, 2 * len(invoice.proof), 8)),
-        command=f"quietgrid verify bill {invoice.number}",
+        command=f"quietgrid verify bill {invoice.number}.json",
         facts=_facts(invoice, words),
     )
 

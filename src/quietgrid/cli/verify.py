@@ -84,28 +84,29 @@ def log(file: Path, *, as_json: Json = False) -> int:
 
 @app.command
 def bill(file: Path, *, card: Card = None, as_json: Json = False) -> int:
-    """Check that a bill says what the home's meters signed.
+    """Check that a bill says what the home's meters signed, and who vouches for these meters.
 
-    What it shows: the billed sums are the sums the meters committed to, day by day. What it does not: that a meter
-    measured rightly.
+    What it shows: the billed sums are the sums the meters committed to, day by day; a maker certified the meters, the
+    household adopted them, two keyholders signed the list they are on. What it does not: that a meter measured rightly.
 
     Args:
         file: JSON from /api/v1/bills/HOME/PERIOD/proof.
     """
-    from quietgrid.cli.bill_document import check_bill, read_document
+    from quietgrid.runtime.bill_document import as_json as found
+    from quietgrid.runtime.bill_document import check_bill, read_document, who
     from quietgrid.runtime.config import load
     from quietgrid.runtime.founding import Folders, read_card
 
     community = read_card(card or Folders(load().state).card)
-    data = check_bill(read_document(file), community)
-    known = "certified and adopted" if data["enrolled"] else "as the document says: compare with the meter's label"
+    checked = check_bill(read_document(file), community)
+    bill = checked.bill
     text = [
-        f"the bill holds: {data['bands']} bands, {data['days']} days signed by {len(data['meters'])} meters",
-        f"total      {data['total_micro'] / 1e6:.2f} {data['currency']}",
-        f"community  {data['fingerprint']}",
-        *(f"meter {pid}  {key} ({known})" for pid, key in data["meters"].items()),
+        f"the bill holds: {checked.bands} bands, {checked.days} days signed by {len(checked.meters)} meters",
+        f"total      {bill.total_micro / 1e6:.2f} {bill.currency}",
+        f"community  {community.fingerprint().hex()}",
+        *(who(meter) for meter in checked.meters.values()),
     ]
-    emit(as_json, data, text)
+    emit(as_json, found(checked, community), text)
     return 0
 
 

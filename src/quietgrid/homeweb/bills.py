@@ -105,6 +105,7 @@ def page(desk: Desk, bill: Bill, party: str) -> Context:
         "checks": _checks(bill, done, trouble),
         "left": _left(bill, vectors),
         "released": desk.note(RELEASED, bill_key(bill)) != "",
+        "printed": all(o.version <= bill.version for o in desk.bills() if o.window.first == bill.window.first),
     }
 
 

@@ -4,6 +4,7 @@ Every page is for whoever is signed in to one home; what changes something repea
 without scripts; with them they are live. Nothing of a request or answer is logged.
 
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /privacy  /privacy.csv  /privacy.json
+         /bills/{n}/invoice.html  /bills/{n}/invoice.pdf  /bills/{n}/proof.json
          /privacy/{entry}  /consents  /consents/{id}/package  /glance  /events  /events/privacy  /events/glance
          /sign-in  /static/{path}
     POST /bills/{n}/verify  /consents  /consents/{id}  /consents/backup  /consents/erase  /signout
@@ -23,7 +24,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, front, privacy
+from quietgrid.homeweb import bills, consents, front, papers, privacy
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -55,6 +56,8 @@ def _routes(p: Pages) -> list[Route]:
         get("/history.csv", _history_csv),
         get("/bills", _bills),
         get("/bills/{bill}.json", _bill_json),
+        get("/bills/{bill}/invoice.{form:str}", _invoice),
+        get("/bills/{bill}/proof.json", _proof),
         get("/bills/{bill}", _bill),
         post("/bills/{bill}/verify", _release),
         get("/privacy", _privacy),
@@ -149,6 +152,23 @@ def _bill_json(p: Pages, visit: Visit) -> Response:
     key = visit.request.path_params["bill"]
     content = bills.export(visit.desk, bills.find(visit.desk, key))
     return _file(p, content, "application/json", f"quietgrid-bill-{key}.json")
+
+
+def _invoice(p: Pages, visit: Visit) -> Response:
+    bill = bills.find(visit.desk, visit.request.path_params["bill"])
+    form, language = visit.request.path_params["form"], visit.request.query_params.get("language", "en")
+    made = papers.invoice(visit.desk, bill)
+    if form == "html":
+        return HTMLResponse(papers.as_page(made, language), headers=p.headers() | papers.POLICY)
+    if form != "pdf":
+        raise InputError("there is no such form", where="invoice", fix="use .html or .pdf")
+    return _file(p, papers.as_pdf(made, language), "application/pdf", f"{made.number}.pdf")
+
+
+def _proof(p: Pages, visit: Visit) -> Response:
+    bill = bills.find(visit.desk, visit.request.path_params["bill"])
+    content = papers.document(visit.desk, bill).encode()
+    return _file(p, content, "application/json", f"{papers.head(visit.desk, bill).number}.json")
 
 
 def _release(p: Pages, visit: Visit) -> Response:

@@ -5,10 +5,12 @@ account and no password between machines. Bodies are msgpack.
 
     platform    GET  /api/v1/own/sealed?pid=&register=&first=&end=   SealedSeries
                 GET  /api/v1/own/bills                               list of encoded bills
+                GET  /api/v1/own/invoice?first=                      InvoiceHead of our newest bill of that period
                 GET  /api/v1/own/book?first=                         Signed[BookMessage] of our leaf and that period
                 GET  /api/v1/own/prices?feed=&first=&end=            list of Signed[Prices]
                 GET  /api/v1/own/closes?first=&end=                  list of Signed[Close] of our leaf
                 GET  /api/v1/own/records?first=&end=                 list of Signed[DayRecord] of our meters, by day
+                GET  /api/v1/own/vouching?first=&end=                Vouching: whose meters these are, and who says so
                 POST /api/v1/own/proofs                              Signed[BillScalars]
     keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
                 POST /v1/household/register                          list of Signed -> list of Refusal or None
@@ -29,8 +31,9 @@ from quietgrid.model.interval import Clock, SystemClock, Window
 from quietgrid.wire.keyholder_http import HOUSEHOLD_REGISTER, LEDGER
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Refusal
-from quietgrid.wire.own import SealedSeries
+from quietgrid.wire.own import InvoiceHead, SealedSeries
 from quietgrid.wire.request_auth import authorization
+from quietgrid.wire.vouching import Vouching
 
 T = TypeVar("T")
 TIMEOUT_S = 20.0
@@ -46,6 +49,9 @@ class PlatformLink(Protocol):
     def bills(self) -> list[bytes]:
         """Our bills, encoded, every version, newest period last."""
 
+    def invoice(self, first: int) -> InvoiceHead:
+        """What is printed around our newest bill of the period that starts at slot `first`."""
+
     def book(self, first: int) -> Signed:
         """The book of our leaf for the period that starts at slot `first`."""
 
@@ -57,6 +63,9 @@ class PlatformLink(Protocol):
 
     def records(self, window: Window) -> list[Signed]:
         """Our meters' day records of the days the window touches."""
+
+    def vouching(self, window: Window) -> Vouching:
+        """What vouches for our meters' keys in a period."""
 
     def prove(self, scalars: Signed) -> None:
         """Hand over a bill's scalars."""
@@ -144,6 +153,10 @@ class HttpPlatform:
         """See `PlatformLink`."""
         return self._client.get("/api/v1/own/bills", list[bytes])
 
+    def invoice(self, first: int) -> InvoiceHead:
+        """See `PlatformLink`."""
+        return decode(InvoiceHead, bytes(self._client.get("/api/v1/own/invoice", msgspec.Raw, first=first)))
+
     def book(self, first: int) -> Signed:
         """See `PlatformLink`."""
         return self._client.get("/api/v1/own/book", Signed, first=first)
@@ -159,6 +172,11 @@ class HttpPlatform:
     def records(self, window: Window) -> list[Signed]:
         """See `PlatformLink`."""
         return self._client.get("/api/v1/own/records", list[Signed], first=window.first, end=window.end)
+
+    def vouching(self, window: Window) -> Vouching:
+        """See `PlatformLink`."""
+        body = self._client.get("/api/v1/own/vouching", msgspec.Raw, first=window.first, end=window.end)
+        return decode(Vouching, bytes(body))
 
     def prove(self, scalars: Signed) -> None:
         """See `PlatformLink`."""

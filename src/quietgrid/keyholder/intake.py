@@ -77,7 +77,7 @@ def check_evidence(message: Members, enrolled: dict[int, tuple[bytes, Enrol, Cer
     """The registrar's list, each row checked against the enrolment this keyholder saw itself.
 
     Args:
-        message: The list. enrolled: pid -> (enrolment hash, enrolment, certificate) as checked here.
+        message: The list. enrolled: pid -> (hash of the whole, thin enrolment, certificate) as checked here.
 
     Raises:
         VerificationError: naming the first meter that is not what the list says.
@@ -87,7 +87,7 @@ def check_evidence(message: Members, enrolled: dict[int, tuple[bytes, Enrol, Cer
         raise VerificationError("a list lacks evidence", where=f"epoch {message.epoch}", fix="one hash a row")
     for row, pid in enumerate(members.pids.tolist()):
         known = enrolled.get(pid)
-        if known is None or known[0] != message.evidence[row]:
+        if known is None or known[1].hash() != message.evidence[row]:
             raise VerificationError("a listed meter never enrolled here", where=f"meter {pid}", fix="enrol it first")
         _, enrol, certificate = known
         if enrol.home != int(members.homes[row]) or int(members.registers[row]) & ~certificate.registers:

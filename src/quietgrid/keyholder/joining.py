@@ -1,14 +1,13 @@
 """Taking the keys of new meters: into the key files first, then into the store.
 
 The sealed blobs are not kept: whoever got hold of the keyholder's HPKE key later could open them again, and with them
-every day since. What stays is the enrolment without blobs, and its hash.
+every day since. What stays is the thin enrolment, and the hash of the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 
 from quietgrid.crypto.secret.ledger_body import ledger_key
@@ -33,9 +32,8 @@ def take(parts: Parts, new: Sequence[Enrolled]) -> None:
 
 def _record(parts: Parts, checked: Enrolled) -> tuple[int, int, bytes, bytes, bytes]:
     message = checked.message
-    stripped = msgspec.structs.replace(message, sealed=[])
     ack = Ack(parts.index, message.pid, message.hash())
-    return message.pid, message.home, message.hash(), stripped.body(), ack.body()
+    return message.pid, message.home, message.hash(), message.thin().body(), ack.body()
 
 
 def _put_ledger_keys(tx: KeyholderTx, index: int, some: Sequence[Enrolled]) -> None:

@@ -35,6 +35,7 @@ from quietgrid.wire.messages import (
 )
 from quietgrid.wire.own import LedgerItem, LedgerPage
 
+from quietgrid.wire.vouching import member_root
 
 class Keyholder:
     """One of the three. See the module for the order of what it does.
@@ -71,7 +72,7 @@ class Keyholder:
             new = [checked for checked in new if self._is_new(checked.message)]
             take(parts, new)
             for checked in new:
-                self.memory.enrolled(checked.message, checked.message.hash(), checked.certificate)
+                self.memory.enrolled(checked.message.thin(), checked.message.hash(), checked.certificate)
         return out
 
     def _is_new(self, message: Enrol) -> bool:
@@ -97,7 +98,7 @@ class Keyholder:
             listed = check_evidence(message, self.memory.enrolments)
             lists = self.memory.known.members
             check_members(listed, [m for at, m in lists.items() if at < (listed.epoch, listed.revision)], parts.rules)
-            endorsement = parts.identity.sign(Endorsement(self.index, message.hash()))
+            endorsement = parts.identity.sign(Endorsement(self.index, message.hash(), member_root(message)))
             with parts.store.begin() as tx:
                 tx.members.put_members(listed.epoch, listed.revision, message.hash(), pack_signed(signed))
                 tx.members.put_endorsement(message.hash(), self.index, pack_signed(endorsement))

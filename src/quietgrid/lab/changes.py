@@ -31,6 +31,7 @@ from quietgrid.runtime.commissioning import Commissioning, Seat
 from quietgrid.runtime.founding import Folders, identity, read_card
 from quietgrid.wire.columns import member_list, members_message
 from quietgrid.wire.messages import Certificate, CommunityCard, Enrol, Members
+from quietgrid.wire.vouching import evidence_of
 
 BATCH = 5
 """Homes that join or leave a section at once, at least (the keyholders refuse fewer)."""
@@ -133,7 +134,7 @@ class State:
         finally:
             bank.close()
         new = decode(Enrol, enrolment.body).pid
-        listed = Listed(home, new, registers, power, enrolment.hash())
+        listed = Listed(home, new, registers, power, evidence_of(enrolment))
         registrar = identity(self.folders.registrar)
         revisions = [registrar.sign(members_message(*replace_meter(m, listed, evidence))) for m, evidence in lists]
         seat = self._seat(old)
@@ -271,7 +272,7 @@ class State:
         finally:
             bank.close()
         return [
-            _New(party, Listed(party.home, decode(Enrol, e.body).pid, *able, e.hash()), e)
+            _New(party, Listed(party.home, decode(Enrol, e.body).pid, *able, evidence_of(e)), e)
             for party, able, e in zip(people, certified, enrolments, strict=True)
         ]
 

@@ -26,6 +26,7 @@ from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, identity
 from quietgrid.wire.columns import members_message
 from quietgrid.wire.messages import Certificate, CommunityCard
+from quietgrid.wire.vouching import evidence_of
 
 EPOCH_MONTHS = 12
 
@@ -113,7 +114,7 @@ def sign_members(  # noqa: PLR0913  (what the registrar looks at)
     exporters = frozenset(p.home for p, registers in people if registers & 2)
     plan = plan_cells([p for p, _ in people], exporters, rules)
     listed = [
-        Listed(party.home, pid, registers, party.connection_w, enrolment.hash())
+        Listed(party.home, pid, registers, party.connection_w, evidence_of(enrolment))
         for (party, registers), pid, enrolment in zip(people, pids, enrolments, strict=True)
     ]
     members, evidence = first_list(card.community, 0, window, plan, listed)

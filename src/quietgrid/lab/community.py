@@ -30,6 +30,7 @@ from quietgrid.store import open_keyholder
 from quietgrid.wire.columns import members_message
 from quietgrid.wire.frame import HEAD
 from quietgrid.wire.messages import Adoption, Certificate, CommunityCard
+from quietgrid.wire.vouching import evidence_of
 
 SEND_AT_ONCE = 10_000
 """Frames sent in one request."""
@@ -126,7 +127,7 @@ class Community:
         exporters = frozenset(r.party.home for r in self.residents if r.registers & 2)
         plan = plan_cells(parties, exporters, self.rules)
         listed = [
-            Listed(r.party.home, r.pid, r.registers, r.party.connection_w, e.hash())
+            Listed(r.party.home, r.pid, r.registers, r.party.connection_w, evidence_of(e))
             for r, e in zip(self.residents, enrolments, strict=True)
         ]
         members, evidence = first_list(self.card.community, 0, self.window, plan, listed)

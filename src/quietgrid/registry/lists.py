@@ -15,7 +15,7 @@ from quietgrid.registry.cells import CellPlan
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One enrolled meter as the registrar knows it: certified registers and capacity, hash of its enrolment."""
+    """One enrolled meter as the registrar knows it: certified registers and capacity, hash of its thin enrolment."""
 
     home: int
     pid: int

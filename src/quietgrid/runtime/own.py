@@ -18,9 +18,10 @@ from quietgrid.model.party import MemberList
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut
-from quietgrid.wire.columns import pack_bits
-from quietgrid.wire.messages import Enrol
+from quietgrid.wire.columns import member_list, pack_bits
+from quietgrid.wire.messages import Enrol, Members
 from quietgrid.wire.own import BillScalars, SealedSeries
+from quietgrid.wire.vouching import Vouching, vouch
 
 MAX_DAYS = 400
 
@@ -153,6 +154,22 @@ class OwnDesk:
     def records(self, home: int, window: Window) -> list[Signed]:
         """Day records of a home's meters."""
         return self._platform.records.of(home, window)
+
+    def vouching(self, home: int, window: Window) -> Vouching:
+        """What vouches for the keys of a home's meters in a period: their rows of lists that keyholders signed.
+
+        Privacy: of other homes hashes only; no blob of an enrolment.
+        """
+        with self._store.read() as tx:
+            enrolments = {m.pid: decode(Enrol, unpack_signed(m.enrol).body) for m in tx.registry.meters_of(home)}
+            lists = [decode(Members, unpack_signed(data).body) for data in tx.registry.all_members()]
+            endorsed = {m.hash(): list(tx.registry.endorsements(m.hash()).values()) for m in lists}
+        shown: list[Vouching] = []
+        for message in sorted(lists, key=lambda m: (m.epoch, m.revision), reverse=True):
+            here = set(member_list(message).row_of) & set(enrolments)
+            if here and len(window.intersect(Window(message.first, message.end, message.resolution))):
+                shown.append(vouch([enrolments.pop(pid) for pid in sorted(here)], message, endorsed[message.hash()]))
+        return Vouching([m for some in shown for m in some.meters], [e for some in shown for e in some.endorsements])
 
     def prove(self, home: int, signed: Signed) -> None:
         """Take the scalars of a bill, signed by its household."""

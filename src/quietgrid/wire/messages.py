@@ -62,6 +62,10 @@ class Enrol(Message, frozen=True):
     adoption: bytes
     fingerprint: bytes
 
+    def thin(self) -> Enrol:
+        """Itself with the SHA-256 of each blob in the blob's place: what a member list names, and may be shown."""
+        return msgspec.structs.replace(self, sealed=[hashlib.sha256(blob).digest() for blob in self.sealed])
+
 
 class Ack(Message, frozen=True):
     """A keyholder has checked an enrolment. A meter is active with three."""
@@ -75,7 +79,7 @@ class Ack(Message, frozen=True):
 class Members(Message, frozen=True):
     """The registrar's list of one epoch, columns as little-endian bytes (see `model.MemberList`).
 
-    `evidence[row]` is the hash of the meter's enrolment, which carries certificate and adoption.
+    `evidence[row]` is the hash of the meter's thin enrolment, which carries certificate and adoption.
     """
 
     NAME: ClassVar[str] = "members"
@@ -95,11 +99,15 @@ class Members(Message, frozen=True):
 
 
 class Endorsement(Message, frozen=True):
-    """A keyholder accepts a member list. Two of three make it valid."""
+    """A keyholder accepts a member list. Two of three make it valid.
+
+    `root`: RFC 6962 root over its rows (`wire.vouching`), so that one row can be shown without the others.
+    """
 
     NAME: ClassVar[str] = "endorsement"
     keyholder: int
     members: bytes
+    root: bytes = b""
 
 
 class VectorField(msgspec.Struct, array_like=True, frozen=True):

@@ -160,6 +160,26 @@ class BillScalars(Message, frozen=True):
     vectors: list[BandScalar]
 
 
+class InvoiceHead(Message, frozen=True):
+    """What an invoice says besides the bill: a home prints its own from this, its own bill and its own proof.
+
+    `first`, `version`: of the bill. `issued`, `due`: ISO dates. `seller`: name, tax id, contact, bank, IBAN, BIC.
+    `address`: the seller's, in lines. `price_vectors`: names of the book's price vectors, whose sums are not energy.
+    """
+
+    NAME: ClassVar[str] = "invoice-head"
+    home: int
+    first: int
+    version: int
+    number: str
+    issued: str
+    due: str
+    seller: tuple[str, str, str, str, str, str]
+    address: list[str]
+    buyer: str
+    price_vectors: list[str]
+
+
 def committed_name(vector: str, day: int, window: Window) -> str:
     """The name of a vector's commitment in the record of `day`, for the billing period `window`.
 

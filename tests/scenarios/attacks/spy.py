@@ -48,6 +48,7 @@ from quietgrid.wire.messages import (
     Refusal,
     Sums,
 )
+from quietgrid.wire.vouching import evidence_of
 
 D0 = 20_000
 """First UTC day of every community here."""
@@ -337,7 +338,7 @@ def enrol_people(
         enrolments = [tamper(e, bank._columns.identity(n)) for n, e in enumerate(enrolments)]
     community.platform.enrol(parties, enrolments)
     return [
-        Listed(r.party.home, r.pid, r.registers, r.party.connection_w, e.hash())
+        Listed(r.party.home, r.pid, r.registers, r.party.connection_w, evidence_of(e))
         for r, e in zip(community.residents, enrolments, strict=True)
     ]
 

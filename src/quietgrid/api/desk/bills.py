@@ -16,6 +16,8 @@ from quietgrid.errors import ForbiddenError, NotFoundError, UnavailableError
 from quietgrid.model.interval import Window, zone
 from quietgrid.runtime.periods import BillingRun, bill_of
 from quietgrid.store import BillRow
+from quietgrid.wire.own import InvoiceHead
+from quietgrid.wire.vouching import Vouching
 
 PAY_DAYS = 14
 DRAFT = "draft"
@@ -51,13 +53,15 @@ class ProofView:
 
     Args:
         bill: encoded. book: as registered. records: the meters' day records. scalars: what the household released,
-            None until it has. closes: hashes of the closes the bill's cells are of.
+            None until it has. vouching: whose meters signed, and who says so. closes: hashes of the closes the bill's
+            cells are of.
     """
 
     bill: bytes
     book: Signed
     records: list[Signed]
     scalars: Signed | None
+    vouching: Vouching
     closes: list[bytes]
 
 
@@ -142,6 +146,23 @@ def invoice(services: Services, viewer: Viewer, home: int, period: str) -> Invoi
     )  # fmt: skip
 
 
+def invoice_head(services: Services, viewer: Viewer, first: int) -> InvoiceHead:
+    """What a home needs to print the invoice of its newest bill of a period itself."""
+    require(viewer, Permission.OWN_BILLS)
+    if viewer.home is None:
+        raise ForbiddenError("only a household prints its own invoice", where=f"role {viewer.role.value}")
+    window = next((w for w in services.periods.windows() if w.first == first), None)
+    if window is None:
+        raise NotFoundError("there is no such bill", where="bill", fix="take a period from the list of bills")
+    made = invoice(services, viewer, viewer.home, period_name(window, services.card.tz))
+    seller = made.seller
+    return InvoiceHead(
+        viewer.home, first, made.bill.version, made.number, made.issued.isoformat(), made.due.isoformat(),
+        (seller.name, seller.tax_id, seller.contact, seller.bank, seller.iban, seller.bic), list(seller.address),
+        made.buyer.name, list(made.price_vectors),
+    )  # fmt: skip
+
+
 def proof(services: Services, viewer: Viewer, home: int, period: str) -> ProofView:
     """What anyone needs who wants to check a bill against what the meters signed.
 
@@ -152,7 +173,7 @@ def proof(services: Services, viewer: Viewer, home: int, period: str) -> ProofVi
     closes = [signed.hash() for signed in services.own.closes(home, priced.window)]
     return ProofView(
         b64decode(row.detail["bill"]), services.own.book(home, row.first), services.own.records(home, priced.window),
-        services.own.proof(home, row.first), closes,
+        services.own.proof(home, row.first), services.own.vouching(home, priced.window), closes,
     )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ def proof(kit: Kit, viewer: Asker, home: Home, period: Period) -> shapes.BillPro
         bill=_b64(found.bill), book=_b64(pack_signed(found.book)),
         records=[_b64(pack_signed(record)) for record in found.records],
         scalars=_b64(pack_signed(found.scalars)) if found.scalars else None,
+        vouching=_b64(found.vouching.body()),
         closes=[digest.hex() for digest in found.closes],
     )  # fmt: skip
 

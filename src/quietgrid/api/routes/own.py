@@ -83,6 +83,20 @@ def records(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
     return _answer(kit.own.records(_home(viewer, Permission.OWN_SERIES), kit.own.window(first, end)))
 
 
+@router.get("/invoice", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def invoice(kit: Kit, viewer: Asker, first: Slot) -> Response:
+    """An `InvoiceHead`: what the home prints around its own bill of the period that starts at slot `first`."""
+    return Response(bills_desk.invoice_head(kit, viewer, first).body(), media_type=MEDIA)
+
+
+@router.get("/vouching", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def vouching(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
+    """What vouches for the keys of the home's meters in a period: a `Vouching`."""
+    return Response(
+        kit.own.vouching(_home(viewer, Permission.OWN_BILLS), kit.own.window(first, end)).body(), media_type=MEDIA
+    )
+
+
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""
