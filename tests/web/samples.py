@@ -496,8 +496,8 @@ def privacy() -> dict[str, Any]:
     ]
     return base(
         "household", active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
-        entries=entries, counted={"homes": 15, "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING, "trouble": []}, limits=limits,
-        totals=[{"node": "North Lane 1", "what": "drawn from the grid", "intervals": 1_122, "span": "1 to 12 March 2026", "agree": True}],
+        entries=entries, counted={"homes": "46 to 48", "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING, "trouble": []}, limits=limits,
+        totals=[{"node": "North Lane 1", "what": "drawn from the grid", "intervals": 1_122, "homes": "46 to 48", "span": "1 to 12 March 2026", "agree": True}],
     )  # fmt: skip
 
 

@@ -18,8 +18,9 @@ from quietgrid.homeweb.bills import band_name, quantity
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.words import span_text
 from quietgrid.household import Explained
-from quietgrid.household.ledger import QUANTITIES, RULES
+from quietgrid.household.ledger import QUANTITIES, RULES, homes_behind
 from quietgrid.model.interval import Window, zone
+from quietgrid.wire.messages import LedgerNote
 
 Context = dict[str, Any]
 SEEN = "privacy seen"
@@ -127,7 +128,8 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
         entry["new"] = entry["at"] > seen
     if entries and entries[0]["at"] > seen:
         desk.put_note(SEEN, repr(entries[0]["at"]))
-    groups = totals(desk, [row for row in rows if month_of(row.at, desk.tz) == value])
+    mine = [row for row in own_totals(desk, rows) if month_of(row.at, desk.tz) == value]
+    groups = totals(desk, mine, floor)
     left, refused = counts(shown)
     return {
         "month": {
@@ -135,7 +137,7 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
             "months": [(month, month_name(month)) for month in months],
         },
         "entries": shown,
-        "counted": {"homes": floor, "totals": sum(group["intervals"] for group in groups)},
+        "counted": {"homes": homes_text(homes_behind([row.note for row in mine]), floor), "totals": sum(group["intervals"] for group in groups)},
         "totals": groups,
         "chain": {
             "ok": not desk.broken and all(row.agree for row in rows),
@@ -147,14 +149,30 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
     }  # fmt: skip
 
 
-def totals(desk: Desk, rows: Sequence[Explained]) -> list[Context]:
-    """Totals this home was one of: how often, of what, over which time."""
+def own_totals(desk: Desk, rows: Sequence[Explained]) -> list[Explained]:
+    """Entries about totals this home was one of."""
     leaf = desk.leaf(rows)
+    return [row for row in rows if row.kind == "totals" and (not leaf or row.note.node == leaf)]
+
+
+def homes_text(behind: tuple[int, int] | None, floor: int) -> str:
+    """How many homes a total has, as exactly as the answer says it.
+
+    >>> homes_text((30, 30), 15), homes_text((28, 30), 15), homes_text(None, 15)
+    ('30', '28 to 30', '15 or more')
+    """
+    if behind is None:
+        return f"{floor} or more"
+    return str(behind[0]) if behind[0] == behind[1] else f"{behind[0]} to {behind[1]}"
+
+
+def totals(desk: Desk, rows: Sequence[Explained], floor: int) -> list[Context]:
+    """Totals this home was one of: how often, of what, over which time, of how many homes."""
     found: dict[tuple[str, str], Context] = {}
+    notes: dict[tuple[str, str], list[LedgerNote]] = {}
     for row in rows:
         note = row.note
-        if row.kind != "totals" or (leaf and note.node != leaf):
-            continue
+        notes.setdefault((note.node, note.quantity), []).append(note)
         group = found.setdefault(
             (note.node, note.quantity),
             {
@@ -166,7 +184,8 @@ def totals(desk: Desk, rows: Sequence[Explained]) -> list[Context]:
         group["first"], group["end"] = min(group["first"], note.first), max(group["end"], note.end)
         group["agree"] &= row.agree
     resolution = desk.resolution
-    for group in found.values():
+    for key, group in found.items():
+        group["homes"] = homes_text(homes_behind(notes[key]), floor)
         group["span"] = span_text(Window(group["first"], group["end"], resolution), desk.tz)
     return [found[key] for key in sorted(found)]
 

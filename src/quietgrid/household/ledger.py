@@ -167,7 +167,7 @@ def explain(note: LedgerNote, tz: str) -> str:
     >>> note = LedgerNote("totals", "Birch Lane 1", 1_900_800, 1_900_896, 900, "import", [], [], [31], "platform",
     ...                   "feeder totals", "floor", b"", [], 0.0)
     >>> print(explain(note, "Europe/Berlin").split(" was opened for ")[0])
-    One sum per interval over all homes of Birch Lane 1 (drawn from the grid)
+    One sum per interval over all homes of Birch Lane 1 (drawn from the grid, 31 homes)
     """
     span = _span(note, tz)
     if note.kind in ("bill", "fact"):
@@ -178,7 +178,7 @@ def explain(note: LedgerNote, tz: str) -> str:
     quantity = QUANTITIES.get(note.quantity, note.quantity)
     texts = {
         "close": f"Which readings of {note.node} had arrived for {span} was written down. No reading was opened.",
-        "totals": f"One sum per interval over all homes of {note.node} ({quantity}) "
+        "totals": f"One sum per interval over all homes of {note.node} ({quantity}{_homes(note)}) "
         f"was opened for {span}. Your reading is in it only together with the others.",
         "bills": f"The bills of all homes of {note.node} for {span} were opened together: a few sums a home.",
         "late": f"Late readings of {note.node} for {span} entered the bills of several homes together.",
@@ -188,6 +188,12 @@ def explain(note: LedgerNote, tz: str) -> str:
     return texts.get(note.kind, f"{note.kind} about {note.node or 'the community'} for {span}: {note.why}.")
 
 
+def homes_behind(notes: Sequence[LedgerNote]) -> tuple[int, int] | None:
+    """The fewest and the most homes in the totals that these entries let open; None where no entry says so."""
+    counts = [count for note in notes if note.kind == "totals" for count in note.counts]
+    return (min(counts), max(counts)) if counts else None
+
+
 def _facts(note: LedgerNote, span: str) -> str:
     why = note.why or "your bill"
     if not note.values:
@@ -195,6 +201,13 @@ def _facts(note: LedgerNote, span: str) -> str:
         return f"For {why}, {span}, these sums of your home were allowed to open: {cells or 'none'}."
     sums = ", ".join(f"{name} {format_energy(value)}" for name, value in zip(note.vectors, note.values, strict=False))
     return f"For {why}, {span}, these sums of your home were opened: {sums}. No single interval was."
+
+
+def _homes(note: LedgerNote) -> str:
+    behind = homes_behind([note])
+    if behind is None:
+        return ""
+    return f", {behind[0]} homes" if behind[0] == behind[1] else f", {behind[0]} to {behind[1]} homes"
 
 
 def _span(note: LedgerNote, tz: str) -> str:

@@ -127,8 +127,11 @@ class Answers:
                 out[at] = signed
 
     def _notes(self, message: QuestionMessage, ruling: Evaluated) -> list[tuple[int | None, LedgerNote]]:
+        totals = message.kind == "totals"
+        opened = ruling.counts.reshape(-1)[ruling.allowed.reshape(-1)] if totals else ruling.counts[:0]
+        homes = [int(opened.min()), int(opened.max())] if len(opened) else []
         notes: list[tuple[int | None, LedgerNote]] = [
-            (None, self._note(message, message.kind, "floor" if message.kind == "totals" else "batch", [], []))
+            (None, self._note(message, message.kind, "floor" if totals else "batch", [], homes))
         ]
         if len(ruling.homes):
             counts = ruling.counts.reshape(len(ruling.homes), -1)

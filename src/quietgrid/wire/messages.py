@@ -373,7 +373,8 @@ class LedgerNote(Message, frozen=True):
 
     `kind`: close, totals, bills, late, event (about a node), bill, fact, refused (about a home), restored.
     `node`: leaf or union. `first`/`end`: absolute slots. `quantity`: of totals. `vectors`: of facts.
-    `values`: opened numbers of a home's facts. `counts`: cells behind them. `rule`: the rule that allowed or refused.
+    `values`: opened numbers of a home's facts. `counts`: cells behind them; of totals, the fewest and the most homes
+    in one that opened. `rule`: the rule that allowed or refused.
     `subject`: hash of the close or question.
     """
 
