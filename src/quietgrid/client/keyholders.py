@@ -158,6 +158,10 @@ class HttpPeer:
             raise self._wrong("it sent another's log")
         return log
 
+    def recoveries(self, mark: bytes, head: Signed) -> list[Signed]:
+        """See `PeerLink.recoveries`. Who signed them is for the caller to check."""
+        return self._reach.post(http.PEER_RECOVERIES, _encode((mark, head)), list[Signed])
+
     def close(self) -> None:
         """Let go of connections."""
         self._reach.close()

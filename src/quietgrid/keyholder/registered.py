@@ -123,7 +123,7 @@ class Registrar:
                     pack_signed(signed),
                 )
             )
-            tx.documents.put("consent", signed.hash().hex(), pack_signed(signed))
+            tx.documents.replace("consent", signed.hash().hex(), pack_signed(signed))
 
     def _withdrawal(self, signed: Signed) -> None:
         """A consent taken back counts for no question that is asked from now on."""

@@ -19,6 +19,7 @@ from quietgrid.keyholder.joining import take
 from quietgrid.keyholder.memory import Memory
 from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.peers import Peers
+from quietgrid.keyholder.recovering import Recoveries
 from quietgrid.keyholder.registered import Registrar
 from quietgrid.keyholder.rules import check_members
 from quietgrid.keyholder.voting import Ballot
@@ -34,8 +35,8 @@ from quietgrid.wire.messages import (
     VoteLog,
 )
 from quietgrid.wire.own import LedgerItem, LedgerPage
-
 from quietgrid.wire.vouching import member_root
+
 
 class Keyholder:
     """One of the three. See the module for the order of what it does.
@@ -52,6 +53,7 @@ class Keyholder:
         self._peers = Peers(parts, self._ballot)
         self._answers = Answers(parts, self.memory, self._peers)
         self._registrar = Registrar(parts, self.memory)
+        self._recoveries = Recoveries(parts, self.memory)
 
     # -- joining ---------------------------------------------------------------------------------------------------
 
@@ -60,9 +62,13 @@ class Keyholder:
         parts = self.parts
         out: list[Outcome] = []
         new: list[Enrolled] = []
+        asked = False
         for signed in enrolments:
             try:
                 checked = check_enrolment(signed, parts.card, parts.kem, self.index, parts.rules)
+                if not asked and self._by_another(checked.message):
+                    asked = True
+                    self.hear_recoveries()  # its key may have been replaced while we were away
                 if self._is_new(checked.message):
                     new.append(checked)
                 out.append(parts.identity.sign(Ack(self.index, checked.message.pid, checked.message.hash())))
@@ -83,12 +89,15 @@ class Keyholder:
                 "this meter is enrolled with other keys", where=f"meter {message.pid}",
                 fix="replace the meter: a new pid",
             )  # fmt: skip
-        if self.memory.household_pk.get(message.home, message.household_pk) != message.household_pk:
+        if known is None and self._by_another(message):
             raise ConflictError(
                 "the home has another household's key", where=f"home {message.home}",
                 fix="let the household of this home adopt the meter; a move is a new home",
             )  # fmt: skip
         return known is None
+
+    def _by_another(self, message: Enrol) -> bool:
+        return self.memory.household_pk.get(message.home, message.household_pk) != message.household_pk
 
     def members(self, signed: Signed) -> Signed:
         """Check the registrar's list against the enrolments seen here; a signed `Endorsement`."""
@@ -167,6 +176,42 @@ class Keyholder:
         """Its operator confirms that this keyholder answers although a peer has been away for more than a day (A2)."""
         with self._writing:
             self._peers.carry_on(peer, until)
+
+    # -- lost keys of a household ----------------------------------------------------------------------------------
+
+    def approve_recovery(self, request: Signed, days: float) -> Signed:
+        """Its operator has seen the person behind new household keys (`recovering`); the signed approval."""
+        with self._writing:
+            return self._recoveries.approve(request, days)
+
+    def recoveries(self, mark: bytes, head: Signed) -> list[Signed]:
+        """To a peer: the approvals and takeovers known here; none if it has the same."""
+        self._keep_head(head)
+        return [] if mark == self._recoveries.mark() else self._recoveries.statements()
+
+    def hear_recoveries(self) -> bool:
+        """Ask the peers for theirs and take over what two stand for; True if both could be asked."""
+        heard = 0
+        for peer in self.parts.peers:
+            try:
+                said = peer.recoveries(self._recoveries.mark(), self.head())
+            except QuietgridError:
+                continue
+            heard += 1
+            if said:
+                with self._writing:
+                    self._recoveries.take(said)
+        return heard == len(self.parts.peers)
+
+    @property
+    def recovery_pending(self) -> bool:
+        """Whether an approval given here waits for a second one."""
+        return self._recoveries.pending
+
+    def release(self, home: int) -> Signed:
+        """To a household whose new key was taken over: what it can open its past with, sealed to it (`Release`)."""
+        with self._writing:
+            return self._recoveries.release(home)
 
     # -- answering -------------------------------------------------------------------------------------------------
 

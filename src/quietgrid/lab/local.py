@@ -63,3 +63,7 @@ class LocalLink:
     def log_after(self, seq: int, head: Signed) -> VoteLog:
         """See `Keyholder.log_after`."""
         return self._reach().log_after(seq, head)
+
+    def recoveries(self, mark: bytes, head: Signed) -> list[Signed]:
+        """See `Keyholder.recoveries`."""
+        return self._reach().recoveries(mark, head)

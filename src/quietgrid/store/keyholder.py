@@ -154,6 +154,10 @@ class Members(Published):
         same = (t.home == signed64(home), t.subject == subject, t.recipient == recipient)
         self._c.execute(sa.delete(_consent).where(*same))
 
+    def revoke_consents(self, home: int) -> None:
+        """Take all consents of a home back: the key that signed them was replaced."""
+        self._c.execute(sa.delete(_consent).where(_consent.c.home == signed64(home)))
+
     def block_leaf(self, leaf: int, reason: str) -> None:
         """Stop a leaf's totals until the auditor clears it. The first reason stays."""
         row = {"leaf": leaf, "reason": reason, "since": self._clock.now(), "clear": b""}

@@ -37,6 +37,9 @@ class PeerLink(Protocol):
     def log_after(self, seq: int, head: Signed) -> VoteLog:
         """What the peer voted on after its ledger entry `seq`, and the newest head of the asker it knows."""
 
+    def recoveries(self, mark: bytes, head: Signed) -> list[Signed]:
+        """The peer's approvals and takeovers (`wire.recovery`); none where they hash to the asker's `mark`."""
+
 
 class KeyholderLink(Protocol):
     """One keyholder as the platform sees it."""

@@ -5,6 +5,6 @@ server only keeps order: sizes, times, rates. It never logs a body. Does not giv
 put TLS in front; on one machine it is loopback).
 """
 
-from quietgrid.keyholder.server.process import Seat, create_app, listen, order_carry_on, serve
+from quietgrid.keyholder.server.process import Seat, create_app, listen, order_carry_on, order_recovery, serve
 
-__all__ = ["Seat", "create_app", "listen", "order_carry_on", "serve"]
+__all__ = ["Seat", "create_app", "listen", "order_carry_on", "order_recovery", "serve"]

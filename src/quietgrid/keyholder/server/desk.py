@@ -62,10 +62,12 @@ class Desk:
         peers = [
             _post(http.PEER_VOTES, self._peers, tuple[list[bytes], Signed], lambda m: k.votes(*m)),
             _post(http.PEER_LOG, self._peers, tuple[int, Signed], self._log),
+            _post(http.PEER_RECOVERIES, self._peers, tuple[bytes, Signed], lambda m: k.recoveries(*m)),
         ]
         households = [
             Route(http.LEDGER, self._ledger, methods=["GET"]),
             Route(http.HOUSEHOLD_REGISTER, self._household_register, methods=["POST"]),
+            Route(http.HOUSEHOLD_RELEASE, self._release, methods=["GET"]),
         ]
         return [*platform, *peers, *households, Route(http.HEALTH, self._health(ready), methods=["GET"])]
 
@@ -101,6 +103,9 @@ class Desk:
             return self.keyholder.ledger_of(home, after, max(1, min(limit, http.LEDGER_LIMIT)))
 
         return await self._households.handle(request, work)
+
+    async def _release(self, request: Request) -> Response:
+        return await self._households.handle(request, lambda body: self.keyholder.release(self._home(request, body)[0]))
 
     async def _household_register(self, request: Request) -> Response:
         def work(body: bytes) -> list[Refusal | None]:
@@ -159,7 +164,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 async def on_refusal(request: Request, error: QuietgridError) -> Response:
     """An error of the tree as a problem with its status; for a household as a msgpack `Refusal`."""
-    if request.url.path in (http.LEDGER, http.HOUSEHOLD_REGISTER):
+    if request.url.path in (http.LEDGER, http.HOUSEHOLD_REGISTER, http.HOUSEHOLD_RELEASE):
         return Response(msgspec.msgpack.encode(refusal_of(error)), error.http_status, media_type=http.MSGPACK)
     return JSONResponse(http.problem(error), error.http_status, media_type=http.PROBLEM)
 

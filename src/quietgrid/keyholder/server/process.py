@@ -28,10 +28,12 @@ from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import DAY_S, Clock, SystemClock
 from quietgrid.store import open_keyholder
 from quietgrid.wire.links import PeerLink
-from quietgrid.wire.messages import CommunityCard
+from quietgrid.wire.messages import CommunityCard, Signed
 
 LOG = logging.getLogger("quietgrid.keyholder")
-_CARRY_ON = "carry-on"
+_CARRY_ON, _APPROVE = "carry-on", "approve-recovery"
+LISTEN_EVERY = 5
+"""Rounds of the background between two questions to the peers about recoveries; every round while one is open."""
 STOP_S = 1.7
 """After SIGTERM the process is gone after so many seconds, whatever it was doing: every step is crash-safe."""
 
@@ -48,6 +50,7 @@ class Background:
         self._pause = pause
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keyholder background", daemon=True)
+        self._rounds = 0
         self.ready = False
 
     def start(self) -> None:
@@ -63,6 +66,7 @@ class Background:
         """Take the operator's order to go on without a peer, if there is one."""
         if self._folder is None:
             return
+        self._approve(self._folder)
         path = self._folder / _CARRY_ON
         try:
             peer, hours = msgspec.json.decode(path.read_bytes(), type=tuple[int, float])
@@ -74,11 +78,32 @@ class Background:
         path.unlink()
         self._keyholder.carry_on(peer, self._keyholder.parts.clock.now() + hours * 3600)
 
+    def _approve(self, folder: Path) -> None:
+        """Take the operator's approvals of new household keys; an order goes once it is done or cannot be."""
+        for path in sorted(folder.glob(f"{_APPROVE}.*")):
+            if path.suffix == ".new":
+                continue
+            try:
+                request, days = msgspec.msgpack.decode(path.read_bytes(), type=tuple[Signed, float])
+                self._keyholder.approve_recovery(request, days)
+            except msgspec.MsgspecError:
+                raise ConfigError("an order that cannot be read", where=str(path), fix="give it again") from None
+            finally:
+                path.unlink()
+            self._keyholder.hear_recoveries()
+
+    def _listen(self) -> None:
+        """Hear which recoveries the peers know of."""
+        self._rounds += 1
+        if self._keyholder.recovery_pending or self._rounds % LISTEN_EVERY == 1:
+            self._keyholder.hear_recoveries()
+
     def _run(self) -> None:
         pause, erased = self._pause, -1
         warm = False
         while not self._stop.is_set():
             try:
+                self._listen()
                 if not self.ready:
                     self.ready = self._keyholder.catch_up()
                 self._obey()
@@ -105,6 +130,20 @@ def order_carry_on(folder: Path, peer: int, hours: float) -> None:
     fresh = folder / (_CARRY_ON + ".new")
     fresh.write_bytes(msgspec.json.encode((peer, hours)))
     os.replace(fresh, folder / _CARRY_ON)
+
+
+def order_recovery(folder: Path, request: Signed, days: float) -> Path:
+    """Its operator has seen the person behind new household keys and approves them; the order's file.
+
+    Args:
+        folder: The keyholder's own; its process takes the order within a second or two and removes the file.
+        request: Signed `RecoveryRequest`. days: how long the approval counts.
+    """
+    path = folder / f"{_APPROVE}.{request.hash().hex()[:20]}"
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.msgpack.encode((request, days)))
+    os.replace(fresh, path)
+    return path
 
 
 def create_app(keyholder: Keyholder, clock: Clock | None = None, folder: Path | None = None) -> Starlette:
