@@ -10,11 +10,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from quietgrid.crypto.public.envelope import decode
-from quietgrid.crypto.public.signatures import Identity
-from quietgrid.errors import QuietgridError
+from quietgrid.accounts import Accounts, Role
+from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
+from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.crypto.unseal import PrivateKem
+from quietgrid.errors import QuietgridError, SignInError
 from quietgrid.household.links import HttpPlatform, SignedClient
 from quietgrid.wire.own import SealedSeries
+from quietgrid.wire.recovery import RecoveryRequest, Release, Takeover
 from quietgrid.wire.request_auth import authorization
 from tests.api.town import Town
 
@@ -83,3 +86,53 @@ def test_msgpack_for_those_who_ask(town: Town) -> None:
     answer = town.client("household").get("/api/v1/meters/1/history", headers={"Accept": "application/msgpack"})
     found = msgspec.msgpack.decode(answer.content, type=list[bytes])
     assert [decode(SealedSeries, body).register for body in found] == [0, 1]
+
+
+def test_a_lost_key_is_replaced_by_two_keyholders_only(town: Town) -> None:
+    """Home 1003 loses its key. The platform alone cannot, one keyholder cannot; two can, and the old key is nobody."""
+    community, home, path = town.community, 1003, "/api/v1/meters/3/history?from=2016-06-01&to=2016-06-03"
+    new, kem = Identity.generate(), PrivateKem.generate("x25519")
+    request = new.sign(RecoveryRequest(community.card.community, home, new.public, kem.public, 1.0))
+    forged = [Identity.generate().sign(Takeover(i, pack_signed(request), b"", [0, 1], 1.0)) for i in range(2)]
+    old = community.household_keys[home]
+    keyholders = community.keyholders
+    for index in (0, 1):
+        keyholders[index].approve_recovery(request, 3)
+    for index in (0, 1, 0):
+        keyholders[index].hear_recoveries()
+    pk = community.card.keyholder_pks[0]
+    proof = open_signed(keyholders[0].release(home), Release, pk).takeovers
+
+    def post(takeovers: list[bytes], whose: int = home) -> int:
+        body = msgspec.msgpack.encode((whose, takeovers))
+        headers = {"content-type": "application/msgpack"}
+        return town.client().post("/api/v1/own/recovery", content=body, headers=headers).status_code
+
+    one = [data for data in proof if open_any(data).keyholder == 0]
+    assert post([pack_signed(signed) for signed in forged]) == 422
+    assert post(one * 2) == 422
+    assert post(proof, 1002) == 422
+    assert town.client().get(path, headers=signed(town, home, path, new)).status_code == 401
+    assert town.client().get(path, headers=signed(town, home, path)).status_code == 200
+    assert [post(proof), post(proof)] == [200, 200]
+    assert town.client().get(path, headers=signed(town, home, path, new)).status_code == 200
+    assert town.client().get(path, headers=signed(town, home, path, old)).status_code == 401
+    with town.community.platform.parts.store.read() as tx:
+        logged = tx.log.entries(action="household.recover", subject=f"home {home}")
+    assert len(logged) == 1
+
+
+def open_any(data: bytes) -> Takeover:
+    return decode(Takeover, unpack_signed(data).body)
+
+
+def test_replacing_a_key_signs_the_home_out(town: Town) -> None:
+    accounts = Accounts(town.community.platform.parts.store)
+    _, token = accounts.found("Somebody of home 1004", Role.HOUSEHOLD, 1004)
+    session, viewer = accounts.sign_in_by_link(token, "here")
+    assert viewer.home == 1004
+    assert accounts.sign_out_home(1005) == 0
+    assert accounts.sign_out_home(1004) == 1
+    with pytest.raises(SignInError):
+        accounts.viewer(session)
+    accounts.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quietgrid.crypto.public.envelope import decode, unpack_signed
+from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.sealing import seal_info
 from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF
@@ -237,8 +237,9 @@ def test_a_home_can_lose_its_key_twice(hamlet: Hamlet) -> None:
     proof = open_signed(community.keyholders[0].release(HOME), Release, community.card.keyholder_pks[0]).takeovers
     assert newest_request(community.card, HOME, old, proof).request.household_pk == second.identity.public
     assert newest_request(community.card, HOME, first.identity.public, proof).keyholder in (0, 1, 2)
+    assert newest_request(community.card, HOME, second.identity.public, proof).request.home == HOME
     with pytest.raises(VerificationError, match="fewer than 2"):
-        newest_request(community.card, HOME, second.identity.public, proof)
+        newest_request(community.card, HOME, second.identity.public, [pack_signed(signed) for signed in early])
     with pytest.raises(VerificationError, match="fewer than 2"):
         newest_request(community.card, HOME + 1, old, proof)
     lone = [data for data in proof if decode(Takeover, unpack_signed(data).body).keyholder == 1]

@@ -90,11 +90,13 @@ class Accounts:
             return tx.people.accounts()
 
     def new_link(self, viewer: Viewer, account_id: str) -> str:
-        """A fresh one-time token for someone who lost theirs. Their sessions and older links end."""
+        """A fresh one-time token for someone who lost theirs. Their sessions, older links and password end."""
         account = self._theirs(viewer, account_id)
         if account.disabled:
             raise ForbiddenError("this account is locked", where=account.name, fix="unlock it first")
         self.sign_out_everywhere(account.id)
+        with self._store.begin() as tx:
+            tx.people.set_password(account.id, "")
         return self._link(account)
 
     def lock(self, viewer: Viewer, account_id: str) -> None:
@@ -114,12 +116,35 @@ class Accounts:
         self._note(viewer.account, "account.unlock", account.id)
         return self._link(account)
 
-    def set_password(self, viewer: Viewer, password: str) -> None:
-        """Set the viewer's own password; all their sessions end."""
+    def has_password(self, viewer: Viewer) -> bool:
+        """Whether the viewer has set a password; nobody has one before that."""
+        with self._store.read() as tx:
+            return tx.people.account(viewer.account).password != ""
+
+    def set_password(self, viewer: Viewer, password: str, current: str = "") -> tuple[str, Viewer]:
+        """Set or change the viewer's own password. All their sessions end, and this new one starts.
+
+        Args:
+            password: The new one. current: the one before; nothing for the first.
+
+        Returns: The token of the new session, and who it is.
+
+        Raises:
+            SignInError: the current one is wrong. InputError: the new one is too short, too long or one's own name.
+            TooManyError: too many attempts.
+        """
+        with self._store.read() as tx:
+            account = tx.people.account(viewer.account)
+        if account.password:
+            self._by_name.take(account.name.casefold()[:80])
+            self._passwords.check(account.password, current)
+        if account.name.casefold() in password.casefold():
+            raise InputError("the password has the name in it", where="password", fix="take a few other words")
         stored = self._passwords.make(password)
         with self._store.begin() as tx:
-            tx.people.set_password(viewer.account, stored)
-        self._note(viewer.account, "account.password", viewer.account)
+            tx.people.set_password(account.id, stored)
+        self._note(account.id, "account.password", account.id)
+        return self._session(account)
 
     # -- signing in ------------------------------------------------------------------------------------------------
 
@@ -184,6 +209,12 @@ class Accounts:
         """End all sessions and unused links of an account; how many sessions."""
         with self._store.begin() as tx:
             return tx.people.end_sessions(account_id)
+
+    def sign_out_home(self, home: int) -> int:
+        """End all sessions and unused links of a home's accounts (its household's key was replaced); how many."""
+        with self._store.begin() as tx:
+            theirs = [account.id for account in tx.people.accounts() if account.home == home]
+            return sum(tx.people.end_sessions(account) for account in theirs)
 
     def sweep(self) -> int:
         """Delete sessions and links that are over."""

@@ -6,6 +6,7 @@ Privacy: ciphertexts of the asking home only; opened numbers of the asking home 
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,12 @@ from quietgrid.store import Cut
 from quietgrid.wire.columns import member_list, pack_bits
 from quietgrid.wire.messages import Enrol, Members
 from quietgrid.wire.own import BillScalars, SealedSeries
+from quietgrid.wire.recovery import newest_request
 from quietgrid.wire.vouching import Vouching, vouch
 
 MAX_DAYS = 400
+RECOVERED, PROOF = "recovered household key", "household key recovery"
+"""Documents: a home's key in the place of a lost one; the takeovers that say so."""
 
 
 class OwnDesk:
@@ -39,12 +43,33 @@ class OwnDesk:
         self._store = platform.parts.store
 
     def household_key(self, home: int) -> bytes:
-        """The key a home's meters were adopted with, or `NotFoundError`."""
+        """The key a home's meters were adopted with, or that took its place; or `NotFoundError`."""
         with self._store.read() as tx:
             meters = tx.registry.meters_of(home)
+            recovered = tx.documents.find(RECOVERED, str(home))
         if not meters:
             raise NotFoundError("there is no such home", where=f"home {home}", fix="check the number")
+        if recovered is not None:
+            return recovered
         return decode(Enrol, unpack_signed(meters[-1].enrol).body).household_pk
+
+    def recover(self, home: int, proof: Sequence[bytes]) -> None:
+        """Take a household's new key over, as two keyholders have; their takeovers are kept for the auditor.
+
+        Args:
+            home: Whose. proof: encoded `Signed[Takeover]` of keyholders, which anybody may carry here.
+
+        Raises:
+            VerificationError: no two keyholders stand for a key that follows the one known here.
+        """
+        step = newest_request(self._platform.parts.card, home, self.household_key(home), proof)
+        with self._store.begin() as tx:
+            if tx.documents.find(RECOVERED, str(home)) == step.request.household_pk:
+                return
+            tx.documents.replace(RECOVERED, str(home), step.request.household_pk)
+            for data in proof:
+                tx.documents.replace(PROOF, f"{home}/{unpack_signed(data).hash().hex()}", data)
+            tx.log.append("keyholders", "household.recover", f"home {home}", {"request": step.digest.hex()})
 
     def window(self, first: int, end: int) -> Window:
         """A window a household may ask about in one go."""

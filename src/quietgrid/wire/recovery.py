@@ -176,15 +176,18 @@ def _signer(card: CommunityCard, index: int) -> bytes:
 
 def next_request(takeovers: Sequence[Statement], current: bytes) -> Statement | None:
     """The takeover that follows a household key: two keyholders have put the same request in its place."""
-    for one in takeovers:
-        same = {other.keyholder for other in takeovers if other.final and other.digest == one.digest}
-        if one.final and one.replaces == current and len(same) >= NEEDED:
-            return one
-    return None
+    return next((one for one in takeovers if one.replaces == current and _firm(takeovers, one)), None)
+
+
+def _firm(statements: Sequence[Statement], one: Statement) -> bool:
+    """Whether two keyholders have put its request in the place of the same key."""
+    wanted = (one.digest, one.replaces)
+    same = {said.keyholder for said in statements if said.final and (said.digest, said.replaces) == wanted}
+    return one.final and len(same) >= NEEDED
 
 
 def newest_request(card: CommunityCard, home: int, current: bytes, proof: Sequence[bytes]) -> Statement:
-    """Where a chain of takeovers leads from the household key that is known here.
+    """Where a chain of takeovers leads from the household key that is known here, or has led already.
 
     Args:
         home: Whose. current: its key as known here. proof: encoded `Signed[Takeover]`, of one or several recoveries.
@@ -194,7 +197,7 @@ def newest_request(card: CommunityCard, home: int, current: bytes, proof: Sequen
     """
     found = [read_statement(card, unpack_signed(data)) for data in proof]
     found = [one for one in found if one.request.home == home]
-    last: Statement | None = None
+    last = next((one for one in found if one.request.household_pk == current and _firm(found, one)), None)
     for _ in found:
         step = next_request(found, current)
         if step is None:

@@ -97,6 +97,26 @@ def vouching(kit: Kit, viewer: Asker, first: Slot, end: Slot) -> Response:
     )
 
 
+@router.post("/recovery", response_class=Response, responses={200: _BODY})
+async def recovery(request: Request, kit: Kit) -> Response:
+    """Take a household's new key over: a msgpack [home, list of encoded `Signed[Takeover]`] of two keyholders.
+
+    Nobody has to be signed in: the keyholders' signatures decide. The home's sessions end.
+    """
+    try:
+        home, proof = msgspec.msgpack.decode(await request.body(), type=tuple[int, list[bytes]])
+    except msgspec.MsgspecError as error:
+        raise InputError("not a proof of a recovery", where="body", fix="send msgpack") from error
+    await run_in_threadpool(_recover, kit, home, proof)
+    return _answer(True)
+
+
+def _recover(kit: Kit, home: int, proof: list[bytes]) -> None:
+    with kit.changing():
+        kit.own.recover(home, proof)
+    kit.accounts.sign_out_home(home)
+
+
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""
