@@ -77,16 +77,16 @@ def test_no_made_up_token_signs_anyone_in(house: House, token: str) -> None:
 def test_secrets_are_stored_as_hashes_only(house: House) -> None:
     _, link = house.accounts.found("Mara", Role.ANALYST)
     token, viewer = house.accounts.sign_in_by_link(link, "here")
-    house.accounts.set_password(viewer, PASSWORD)
+    changed, _ = house.accounts.set_password(viewer, PASSWORD)
     token, _ = house.accounts.sign_in_by_password("Mara", PASSWORD, "here")
     _, unused = house.accounts.found("Mara", Role.ANALYST)
     house.store.close()
     for file in house.file.parent.iterdir():
         data = file.read_bytes()
-        for secret in (link, token, unused, PASSWORD):
+        for secret in (link, changed, token, unused, PASSWORD):
             assert secret.encode() not in data
     rows = sqlite3.connect(house.file).execute("select token from session").fetchall()
-    assert rows == [(token_hash(token),)]
+    assert set(rows) == {(token_hash(changed),), (token_hash(token),)}
 
 
 def test_passwords(house: House) -> None:
@@ -97,13 +97,57 @@ def test_passwords(house: House) -> None:
         house.accounts.set_password(viewer, "short")
     house.accounts.set_password(viewer, PASSWORD)
     with pytest.raises(SignInError):
-        house.accounts.viewer(token)  # a new password ends all sessions
+        house.accounts.viewer(token)  # a new password ends all sessions that were there
     house.accounts.sign_in_by_password("Mara", PASSWORD, "here")
     with pytest.raises(SignInError) as wrong:
         house.accounts.sign_in_by_password("Mara", PASSWORD + "!", "here")
     with pytest.raises(SignInError) as nobody:
         house.accounts.sign_in_by_password("Nobody", PASSWORD, "here")
     assert str(wrong.value) == str(nobody.value)  # does not tell which part was wrong
+
+
+def test_a_password_is_changed_by_who_knows_it(house: House) -> None:
+    _, viewer = house.person("Mara", Role.ANALYST)
+    assert not house.accounts.has_password(viewer)
+    first, who = house.accounts.set_password(viewer, PASSWORD)
+    assert (house.accounts.viewer(first), who) == (viewer, viewer)
+    assert house.accounts.has_password(viewer)
+    for wrong in ("", PASSWORD + "!"):
+        with pytest.raises(SignInError):
+            house.accounts.set_password(viewer, "a barrel, nine swans", wrong)
+    assert house.accounts.viewer(first) == viewer
+    with pytest.raises(InputError, match="name in it"):
+        house.accounts.set_password(viewer, "the one of MARA, right?", PASSWORD)
+    second, _ = house.accounts.set_password(viewer, "a barrel, nine swans", PASSWORD)
+    with pytest.raises(SignInError):
+        house.accounts.viewer(first)
+    assert house.accounts.viewer(second) == viewer
+    with pytest.raises(SignInError):
+        house.accounts.sign_in_by_password("Mara", PASSWORD, "here")
+    house.accounts.sign_in_by_password("Mara", "a barrel, nine swans", "here")
+
+
+def test_guesses_of_the_current_password_are_limited(house: House) -> None:
+    accounts = Accounts(house.store, Rules(attempts=3), house.clock)
+    _, viewer = house.person("Mara", Role.ANALYST)
+    accounts.set_password(viewer, PASSWORD)
+    for _ in range(3):
+        with pytest.raises(SignInError):
+            accounts.set_password(viewer, "a barrel, nine swans", "guess")
+    with pytest.raises(TooManyError):
+        accounts.set_password(viewer, "a barrel, nine swans", "guess")
+    accounts.close()
+
+
+def test_a_new_link_takes_the_place_of_a_forgotten_password(house: House) -> None:
+    _, boss = house.person("Olu", Role.OPERATOR)
+    _, viewer = house.person("Mara", Role.ANALYST)
+    house.accounts.set_password(viewer, PASSWORD)
+    link = house.accounts.new_link(boss, viewer.account)
+    with pytest.raises(SignInError):
+        house.accounts.sign_in_by_password("Mara", PASSWORD, "here")
+    _, again = house.accounts.sign_in_by_link(link, "here")
+    house.accounts.set_password(again, "a barrel, nine swans")
 
 
 def test_two_passwords_have_different_hashes(house: House) -> None:

@@ -20,6 +20,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/own/closes": {"first": 1627480, "end": 1627500},
     f"{PREFIX}/own/records": {"first": 1627480, "end": 1627500},
 }
+    f"{PREFIX}/own/invoice": {"first": 1627480},
+    f"{PREFIX}/own/vouching": {"first": 1627480, "end": 1627500},
 BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/billing/runs": {"period": "2016-06-01"},
     f"{PREFIX}/questions/spy": {"home": "1001"},

@@ -543,6 +543,11 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "start": ("start.html", start()),
         "start-quiet": ("start.html", start(spied=False)),
+def account(has_password: bool = True) -> dict[str, Any]:
+    own = {"name": "Mara Lindqvist", "role_name": "utility analyst", "has_password": has_password, "least": 12, "most": 256}
+    return base("analyst", account=own, error="", done=True)
+
+
         "replay": ("replay.html", replay()),
         "signin": ("signin.html", signin()),
         "error": ("error.html", error()),
@@ -551,6 +556,9 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "quality": ("mdms/quality.html", quality()),
         "billing": ("mdms/billing.html", billing()),
         "billing-refused": ("mdms/billing.html", billing_refused()),
+        "account": ("account.html", account()),
+        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again."}),
+        "account-first": ("account.html", account(has_password=False) | {"done": False}),
         "roles": ("mdms/roles.html", roles()),
         "trust": ("trust.html", base("analyst", floor=15)),
         "trail": ("audit/trail.html", trail()),

@@ -24,11 +24,13 @@ PAGES = {
     "/mdms/roles": {"analyst", "operator"},
     "/audit": {"auditor"},
     "/audit/bundle.zip": {"auditor"},
+    "/account": {role.value for role in Role},
 }
 FORMS = {
     "/demo/spy": {}, "/demo/player": {"do": "pause"}, "/demo/holders": {"number": "1", "do": "stop"},
     "/mdms/billing/2016-06-01": {"do": "run"}, "/mdms/roles": {"name": "X", "role": "auditor"},
     "/mdms/roles/x": {"do": "lock"}, "/audit/verify": {}, "/signout": {}, "/signin": {"name": "x", "password": "y"},
+    "/account": {"password": "several good words", "again": "several good words"},
 }  # fmt: skip
 
 
@@ -112,6 +114,34 @@ def test_name_and_password(town: Town) -> None:
     away = client.post("/signout", data={"csrf": csrf_of(client.get("/audit").text)})
     assert away.headers["location"] == "/signin"
     assert client.get("/audit").status_code == 303
+
+
+def test_setting_and_changing_a_password(town: Town) -> None:
+    _, link = town.services.accounts.found("Setter", Role.ANALYST)
+    client = browser(town)
+    client.get(f"/signin/{link}")
+    page = client.get("/account").text
+    assert "Set a password" in page
+    assert 'name="current"' not in page
+    words, others = "eleven copper kettles", "a boat, two lanterns"
+
+    def send(**fields: str) -> tuple[int, str]:
+        answer = client.post("/account", data={"csrf": csrf_of(client.get("/account").text)} | fields)
+        return answer.status_code, answer.text
+
+    status, text = send(password=words, again=words + "!")
+    assert (status, "not the same" in text) == (400, True)
+    status, text = send(password="short", again="short")
+    assert (status, "12 to 256 characters" in text) == (400, True)
+    assert send(password=words, again=words)[0] == 303
+    assert "Change the password" in client.get("/account?done=yes").text  # this browser stays signed in
+    status, text = send(password=others, again=others, current="guess guess guess")
+    assert (status, "current password is wrong" in text) == (403, True)
+    assert send(password=others, again=others, current=words)[0] == 303
+    fresh = browser(town)
+    form = {"csrf": csrf_of(fresh.get("/signin").text), "name": "Setter"}
+    assert fresh.post("/signin", data=form | {"password": words}).status_code == 401
+    assert fresh.post("/signin", data=form | {"password": others}).status_code == 303
 
 
 @pytest.mark.parametrize("following", ["//evil.example", "https://evil.example", "/\\evil", "javascript:1"])

@@ -340,7 +340,7 @@ class SignInRequest(BaseModel):
 
 
 class PasswordRequest(BaseModel):
-    """A new password of one's own."""
+    """A new password of one's own, and the one before it (nothing for the first)."""
 
     password: str = Field(min_length=12, max_length=256, examples=["four words of your own"])
 
@@ -360,3 +360,4 @@ class Health(BaseModel):
 
     ok: Literal[True] = True
     phase: str = Field(examples=["live"])
+    current: str = Field(default="", max_length=256)

@@ -50,11 +50,11 @@ def sign_out_everywhere(request: Request, kit: Kit, viewer: Asker) -> Response:
 
 @router.put("/password", status_code=204)
 def password(request: Request, kit: Kit, viewer: Asker, wanted: shapes.PasswordRequest) -> Response:
-    """Set one's own password; all sessions end."""
+    """Set or change one's own password; all sessions end but the new one that this answer sets."""
     _live(request)
-    kit.accounts.set_password(viewer, wanted.password)
+    token, _ = kit.accounts.set_password(viewer, wanted.password, wanted.current)
     response = Response(status_code=204)
-    drop_cookie(response, kit, SESSION)
+    set_cookie(response, kit, SESSION, token, kit.accounts.session_seconds)
     return response
 
 
