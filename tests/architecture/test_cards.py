@@ -17,7 +17,7 @@ AHEAD = {"Signal", "Question", "Book", "Prices", "Tariff", "Consent", "Enrol", "
 WAY_BACK = {"Receipt", "Ack", "Endorsement", "Vote", "Opened", "Ledger"}
 SAME = {"SealedReadings": "Sealed"}
 # Nouns that belong to one stage and are not in the shared vocabulary.
-OF_A_STAGE = {"Sealed", "Frame", "BlindSums", "Bill", "Tariff", "Ledger", "Question", "presence"}
+OF_A_STAGE = {"Publication", "Sealed", "Frame", "BlindSums", "Bill", "Tariff", "Ledger", "Question", "presence"}
 
 
 def flows(card: Card, field: str) -> list[tuple[str, str]]:

@@ -46,6 +46,8 @@ class Permission(StrEnum):
     QUESTIONS = "see every question and what became of it"
     LEDGER = "read and verify the audit log"
     PEOPLE = "add people, lock them, give roles"
+    PUBLISHED = "see published statistics"
+    PUBLISH = "publish statistics within the homes' yearly privacy budget"
     STATUS = "see which keyholders answer and how far the clock is"
     DEMO = "drive the demo: pace, keyholders, the attempt to spy"
     INDIVIDUAL_READINGS = "see one home's readings"
@@ -55,12 +57,15 @@ _P = Permission
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ANALYST: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLS, _P.BILLING_RUN, _P.BILLING_APPROVE, _P.PROOFS, _P.QUESTIONS,
-         _P.PEOPLE, _P.STATUS, _P.DEMO}
+         _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.STATUS, _P.DEMO}
     ),
-    Role.HOUSEHOLD: frozenset({_P.OWN_SERIES, _P.OWN_BILLS, _P.PROOFS, _P.STATUS, _P.DEMO}),
-    Role.AUDITOR: frozenset({_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.STATUS, _P.DEMO}),
+    Role.HOUSEHOLD: frozenset({_P.OWN_SERIES, _P.OWN_BILLS, _P.PROOFS, _P.PUBLISHED, _P.STATUS, _P.DEMO}),
+    Role.AUDITOR: frozenset(
+        {_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.PUBLISHED, _P.STATUS, _P.DEMO}
+    ),
     Role.OPERATOR: frozenset(
-        {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLING_APPROVE, _P.QUESTIONS, _P.PEOPLE, _P.STATUS, _P.DEMO}
+        {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLING_APPROVE, _P.QUESTIONS, _P.PEOPLE, _P.PUBLISHED, _P.STATUS,
+         _P.DEMO}
     ),
 }  # fmt: skip
 """The table. `INDIVIDUAL_READINGS` is in no row: it is not available to any role, and there is no code behind it."""

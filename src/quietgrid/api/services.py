@@ -14,7 +14,8 @@ from quietgrid.model.party import MemberList
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
-from quietgrid.wire.request_auth import Nonces
+from quietgrid.runtime.publishing import Publishing
+from quietgrid.wire.request_auth import AUDITOR, Nonces
 
 WAIT_S = 30.0
 
@@ -42,6 +43,7 @@ class Services:
         self.rules = platform.parts.rules
         self.periods = Periods(platform)
         self.own = OwnDesk(platform, self.periods)
+        self.publishing = Publishing(platform, self.periods, settings.publishing)
         self.accounts = Accounts(self.store, settings.accounts)
         self.nonces, self.signing = Nonces(), threading.Lock()
         self.requests = RateLimit(settings.requests_per_minute)

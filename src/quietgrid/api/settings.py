@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from quietgrid.accounts import Rules
 from quietgrid.billing.invoice import Seller
 from quietgrid.errors import ConfigError
+from quietgrid.model.publication import PublishRules
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -24,7 +25,7 @@ class Settings:
         requests_per_minute, readings_per_minute: for one address. streams: most event streams at once.
         four_eyes: Whoever started a billing run may not approve it.
         accounts: Lifetimes and limits of sign-ins. seller: on invoices; the community's name unless told.
-        hosts: More host names to answer to.
+        hosts: More host names to answer to. publishing: the numbers of published statistics.
     """
 
     public_url: str = "http://localhost:8000"
@@ -40,6 +41,7 @@ class Settings:
     accounts: Rules = field(default_factory=Rules)
     seller: Seller | None = None
     hosts: tuple[str, ...] = ()
+    publishing: PublishRules = field(default_factory=PublishRules)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.public_url)

@@ -4,7 +4,7 @@ Runs at: the platform
 Sees: totals of at least 15 homes, each home's band sums of a billing period, counts of what is missing
 Never sees: a reading, a load curve of a home, a key
 In: BlindSums from pes, Sums from keyholder
-Out: Total, Fact, Question
+Out: Total, Fact, Question, Publication
 """
 
 from quietgrid.mdms.asking import bills_question, totals_questions

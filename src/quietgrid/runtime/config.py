@@ -21,6 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from quietgrid.errors import ConfigError, InputError
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import check_resolution, zone
+from quietgrid.model.publication import PublishRules
+from quietgrid.model.quantity import WH_PER_KWH
 
 T = TypeVar("T")
 FILE = "quietgrid.toml"
@@ -67,6 +69,12 @@ class Settings(BaseSettings):
     """How long keyholders keep day keys: a period, its late window, disputes and baselines."""
     database: str = ""
     """Address of the platform's PostgreSQL; empty: SQLite in the state folder."""
+    publish_epsilon: float = Field(default=PublishRules().epsilon_milli / 1000, ge=0.001, le=10)
+    """Privacy loss of a home in one published statistic that carries noise. Less is more private, and noisier."""
+    publish_budget: float = Field(default=PublishRules().budget_milli / 1000, ge=0.001, le=100)
+    """The most that published statistics may cost one home in a calendar year."""
+    publish_bound_kwh: int = Field(default=PublishRules().bound_wh // 1000, ge=1, le=1_000_000)
+    """What a home's month is clipped at before noise: below it, large homes count for less; above it, noise grows."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What is logged. Never a reading, a key or a ciphertext."""
 
@@ -102,6 +110,13 @@ class Settings(BaseSettings):
     def rules(self) -> GateRules:
         """The gate's numbers."""
         return GateRules(k=self.floor, retain_days=self.retain_days)
+
+    def publishing(self) -> PublishRules:
+        """The numbers of published statistics; 100 homes for a plain sum is not a setting."""
+        return PublishRules(
+            epsilon_milli=round(self.publish_epsilon * 1000), budget_milli=round(self.publish_budget * 1000),
+            bound_wh=self.publish_bound_kwh * WH_PER_KWH,
+        )  # fmt: skip
 
 
 def load(path: Path | None = None) -> Settings:

@@ -3,6 +3,7 @@
 Four kinds of database, each in a file of its own, because each belongs to another body:
 
     open_platform(url, clock)   tx.segments log jobs registry documents answers totals billing people
+                                   publications
     open_keyholder(url, clock)  tx.members votes ledger documents
     open_fleet(url, clock)      tx.meters documents
     open_vault(url, clock)      tx.household documents
@@ -24,9 +25,9 @@ What each group of tables offers is in the docstrings of its class:
 Segments (segments.py) ciphertexts by position; AuditLog (log.py); Jobs (jobs.py); Documents (documents.py) small things
 with a name; Registry (registry.py, with Published from published.py: member lists, endorsements, books, prices);
 Answers (answers.py, with PlatformCloses from closes.py) from close to answer; Totals (totals.py) opened totals and
-facts, the late pool; Billing (billing.py); People (people.py); Overview (overview.py) counts and
-pages for screens. Keyholder: Members (keyholder.py, with Published), Votes (votes.py, with Closes), Ledger (ledger.py).
-Meters: MeterFleet (meter.py). Vault: Household (household.py).
+facts, the late pool; Billing (billing.py); Publications (publications.py); People (people.py); Overview (overview.py)
+counts and pages for screens. Keyholder: Members (keyholder.py, with Published), Votes (votes.py, with Closes), Ledger
+(ledger.py). Meters: MeterFleet (meter.py). Vault: Household (household.py).
 """
 
 from quietgrid.store.answers import AnswerRow, QuestionRow

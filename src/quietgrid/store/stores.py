@@ -20,6 +20,8 @@ from quietgrid.store.meter import MeterFleet
 from quietgrid.store.overview import Overview
 from quietgrid.store.people import People
 from quietgrid.store.registry import Registry
+from quietgrid.store.postings import Postings
+from quietgrid.store.publications import Publications
 from quietgrid.store.segments import Segments
 from quietgrid.store.totals import Totals
 from quietgrid.store.votes import Votes
@@ -39,6 +41,7 @@ class PlatformTx:
         self.billing = Billing(connection, clock)
         self.people = People(connection, clock)
         self.overview = Overview(connection, clock)
+        self.publications = Publications(connection, clock)
 
 
 class KeyholderTx:

@@ -44,7 +44,7 @@ def serve(state: Path, port: int, household_port: int, keyholders: Sequence[str]
     driver = DemoDriver(platform, Periods(platform), folders, Commissioning.load(state / "commissioning"), pace_s, lock)
     settings = Settings(
         public_url=f"http://localhost:{port}", household_url=f"http://home.localhost:{household_port}", demo=True,
-        demo_home=SHOWN_HOME, four_eyes=False,
+        demo_home=SHOWN_HOME, four_eyes=False, publishing=chosen.publishing(),
     )  # fmt: skip
     app = create_app(platform, settings, control=driver, lock=lock)
     mount(app)
