@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from quietgrid.accounts import Permission
 from quietgrid.api.app import PREFIX
 
-PATH_VALUES = {"pid": "1", "home": "1001", "period": "2016-06-01", "number": "1"}
+PATH_VALUES = {
+    "pid": "1", "home": "1001", "period": "2016-06-01", "number": "1", "name": "9f2b9f2b9f2b", "day": "16953",
+}  # fmt: skip
 QUERIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/totals": {"node": "Orchard Hill"},
     f"{PREFIX}/totals.csv": {"node": "Orchard Hill"},
@@ -18,12 +20,14 @@ QUERIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/own/book": {"first": 1627480},
     f"{PREFIX}/own/prices": {"feed": "day-ahead", "first": 1627480, "end": 1627500},
     f"{PREFIX}/own/closes": {"first": 1627480, "end": 1627500},
-    f"{PREFIX}/own/records": {"first": 1627480, "end": 1627500},
-}
     f"{PREFIX}/own/invoice": {"first": 1627480},
     f"{PREFIX}/own/vouching": {"first": 1627480, "end": 1627500},
+    f"{PREFIX}/own/records": {"first": 1627480, "end": 1627500},
+}
 BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/billing/runs": {"period": "2016-06-01"},
+    f"{PREFIX}/published": {"statistic": "use"},
+    f"{PREFIX}/published": {"statistic": "use"},
     f"{PREFIX}/questions/spy": {"home": "1001"},
     f"{PREFIX}/demo/pace": {"do": "pause"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from quietgrid.runtime.clock import ClockFile, Tick
 
 DAY = 17_000
 HOMES = 30
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -66,8 +68,10 @@ def residents(window: Window, count: int = HOMES) -> list[Resident]:
 class RealCommunity(Community):
     """As `Community`, but `start_keyholder` starts a process and `stop_keyholder` kills it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lying: dict[int, tuple[str, ...]] | None = None) -> None:
         self.ports = free_ports(3)
+        self.lying = lying or {}
+        """Keyholders with a dishonest body: the words of `tests.keyholder.lying`."""
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         window = Window(day_window(DAY, 900).first, day_window(DAY + 60, 900).end, 900)
         super().__init__(folder, residents(window), window)
@@ -84,9 +88,11 @@ class RealCommunity(Community):
         for other in range(3):
             if other != index:
                 words += ["--peer", f"{other}={self.url(other)}"]
+        module = ["tests.keyholder.lying", *self.lying[index]] if index in self.lying else ["quietgrid"]
         self.processes[index] = subprocess.Popen(
-            [sys.executable, "-m", "quietgrid", *words], stdout=subprocess.PIPE, cwd=self.folders.state
-        )
+            [sys.executable, "-m", *module, *words], stdout=subprocess.PIPE, cwd=self.folders.state,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
         link = HttpKeyholder(index, self.url(index))
         self.links[index] = link  # type: ignore[call-overload]
         if hasattr(self, "keyholders"):  # at first all three start side by side, see `join`

@@ -10,20 +10,21 @@ import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from quietgrid.algorithms.plan import totals_plan
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.sealing import seal, seal_info
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS, PAIRS_OF, kcv
 from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import GateRefusal, InputError, NotFoundError, VerificationError
-from quietgrid.keyholder.disputes import AUDITOR, Case, Verdict, find_liar, number_of
+from quietgrid.keyholder.disputes import AUDITOR, Case, Verdict, find_liar, listed, number_of
 from quietgrid.lab.community import Community
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window
-from quietgrid.model.question import Kind
+from quietgrid.model.question import Kind, Quantity
 from quietgrid.runtime.founding import identity
 from quietgrid.wire.messages import Dispute, PartSum, QuestionMessage, Sums
-from tests.scenarios.attacks.spy import D0, Spy, found_community, random_readings, residents, settle_time
+from tests.scenarios.attacks.spy import D0, Spy, found_community, off, random_readings, residents, settle_time
 
 RULES = GateRules(k=3, max_share_percent=50)
 PEOPLE = residents({"A": [3] * 3 + [1] * 5, "B": [3] + [1] * 7})
@@ -109,7 +110,15 @@ def case_of(community: Community, liar: Liar, leaf: int = 0, quantity: str = "im
     auditor = identity(community.folders.state / "auditor")
     kem = PrivateKem.generate("x25519")
     kcv_of = day_kcv(community, liar.pair)
-    return Case(community.card, question, liar.pair, sums, auditor.sign, kem, ask, kcv_of)
+    return Case(community.card, question, liar.pair, sums, auditor.sign, kem, ask, kcv_of, cells_of(spy, question))
+
+
+def cells_of(spy: Spy, question: Signed) -> Callable[[int], list[list[int]]]:
+    """The cells behind a number, as whoever has the closes lists them."""
+    asked = decode(QuestionMessage, question.body)
+    closes = [spy.community.keyholders[0].memory.known.closed(digest) for digest in asked.closes]
+    plan = totals_plan(spy.members(), asked.node, Quantity(asked.quantity), closes, RULES)
+    return lambda number: listed(plan, spy.members(), number)
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +127,9 @@ def _forget_disputes(town: Community) -> Iterator[None]:
     yield
     for keyholder in town.keyholders:
         with keyholder.parts.store.begin() as tx:
-            for name in tx.documents.all("dispute"):
-                tx.documents.drop("dispute", name)
+            for kind in ("dispute", "dispute-path"):
+                for name in tx.documents.all(kind):
+                    tx.documents.drop(kind, name)
 
 
 @pytest.mark.parametrize(("index", "pair"), [(0, 0), (1, 0), (0, 1), (2, 1), (1, 2), (2, 2)])
@@ -161,11 +171,73 @@ def test_parts_add_up_to_the_component(town: Community) -> None:
         return int.from_bytes(answer.sum, "little")
 
     whole = number_of(honest, 0, 0)
-    assert part(0, 8) == whole
-    assert sum(part(n, n + 1) for n in range(8)) % WORD == whole
-    assert (part(0, 3) + part(3, 8)) % WORD == whole
+    with off(town, "dispute"):
+        assert part(0, 8) == whole
+        assert sum(part(n, n + 1) for n in range(8)) % WORD == whole
+        assert (part(0, 3) + part(3, 8)) % WORD == whole
     with pytest.raises(InputError, match="no such cells"):
         part(3, 9)
+
+
+def test_a_dispute_goes_one_way_down(town: Community) -> None:
+    """A dishonest auditor would have every reading's mask of one component: with another keyholder's two, the readings.
+
+    With the rule off it does; with it on it gets the parts of one path, at most two a level, and one meter's key.
+    """
+    case = case_of(town, Liar(town, 0, 0, where=0))
+    proofs = [pack_signed(case.sums[0]), pack_signed(case.sums[1])]
+
+    def part(first: int, end: int, key: bool = False) -> PartSum:
+        seal_to = case.kem.public if key else b""
+        dispute = Dispute(town.card.community, pack_signed(case.question), 0, 0, first, end, proofs, seal_to)
+        return open_signed(town.keyholders[1].dispute(case.sign(dispute)), PartSum, town.card.keyholder_pks[1])
+
+    with off(town, "dispute"):
+        assert len({part(n, n + 1, key=True).cell[0] for n in range(8)}) == 8  # the keys of eight homes
+    asked = [
+        (2, 3),
+        (0, 7),
+        (0, 8),
+        (0, 4),
+        (4, 8),
+        (4, 6),
+        (6, 8),
+        (4, 5),
+        (5, 6),
+        (0, 2),
+        (2, 4),
+        (6, 7),
+        (7, 8),
+        (0, 1),
+    ]
+    given = [step for step in asked if _given(part, step)]
+    assert given == [(0, 8), (0, 4), (4, 8), (4, 6), (6, 8), (4, 5), (5, 6)]
+    assert part(4, 5, key=True).key
+    with pytest.raises(GateRefusal, match="more than one cell"):
+        part(5, 6, key=True)  # the neighbour's key
+    assert part(4, 5, key=True).key  # the one cell, again
+
+
+def _given(part: Callable[[int, int], PartSum], step: tuple[int, int]) -> bool:
+    try:
+        part(*step)
+    except GateRefusal:
+        return False
+    return True
+
+
+def test_a_liar_that_names_another_meter_does_not_frame_the_honest(town: Community) -> None:
+    """It lists its neighbour's cell with the neighbour's key, which is right; the honest one's is another meter's."""
+    case = case_of(town, Liar(town, 0, 0, where=2))
+    liar = town.keyholders[0]
+
+    def other_cell(signed: Signed) -> Signed:
+        message = open_signed(case.ask[0](signed), PartSum, liar.parts.identity.public)
+        cell = [7 * 103, *message.cell[1:]] if message.cell else []
+        return liar.parts.identity.sign(replace(message, cell=cell))
+
+    verdict = find_liar(Case(**{**vars(case), "ask": {**case.ask, 0: other_cell}}))
+    assert (verdict.liar, verdict.pid, verdict.why) == (0, 7 * 102, "it lists another cell than the closes do")
 
 
 def test_two_components_of_the_same_cells_are_refused(town: Community) -> None:

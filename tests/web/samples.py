@@ -326,6 +326,12 @@ def trail() -> dict[str, Any]:
     return base(
         "auditor", active="trail", chain={"ok": True, "entries": 18_204, "head": digest, "checked_at": EVENING},
         filters={"kind": "", "kinds": [("", "everything"), ("refused", "refused only")], "text": ""}, entries=entries, page=1, pages=912,
+        disputes=[
+            {"name": "9f2b41c07de3", "what": "total used, 18:00 to 18:15", "about": "North Lane 1", "component": "01",
+             "suspects": "keyholder 0 or keyholder 1", "finding": "keyholder 1 lied: its mask is not what its own day key gives", "at": EVENING},
+            {"name": "11d07be9a452", "what": "band sums, February", "about": "North Lane 2", "component": "12",
+             "suspects": "keyholder 1 or keyholder 2", "finding": "", "at": EVENING},
+        ],
         volume=volume, export_url="/audit/bundle.zip", verified={"ok": True, "text": "18,204 entries read, every hash fits."},
     )  # fmt: skip
 
@@ -537,28 +543,113 @@ def entry() -> dict[str, Any]:
     })  # fmt: skip
 
 
-def pages() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Name -> (template, context)."""
-    empty_trail = trail() | {"entries": [], "volume": None, "verified": None}
-    return {
-        "start": ("start.html", start()),
-        "start-quiet": ("start.html", start(spied=False)),
+def steps(broken: bool = False) -> dict[str, Any]:
+    listed = [
+        ("Arithmetic", True, "the lines and VAT add up to the total"),
+        ("Book", True, "4 sums, registered ahead"),
+        ("Released by the household", True, "its openings are signed"),
+        ("Whose meters", not broken, "meter 4611686018427387904: certified by maker 9f2b41c07de3, adopted by household 11d07be9a452, on a list signed by keyholders 0 and 2"),
+        ("Signed days", None, "3 late cells are not on a bill yet; vector 'day'; verify with the next bill"),
+    ]  # fmt: skip
+    shown = [{"name": name, "ok": ok, "text": text} for name, ok, text in listed]
+    return {"title": "Bill of home 1017", "ok": False if broken else None, "steps": shown, "command": "quietgrid verify bill FILE"}
+
+
+def proofs() -> dict[str, Any]:
+    periods = [("2026-02-01", "February 2026"), ("2026-01-01", "January 2026")]
+    return base("auditor", active="proofs", proof=steps(broken=True), periods=periods, fingerprint="9f2b41c07de3" * 5, may={"log": True, "answers": True})
+
+
+def own_proofs() -> dict[str, Any]:
+    entries = [("9f" * 32, "Sums of your bill, February 2026"), ("11" * 32, "Total of North Lane 1, drawn from the grid, Thu 12 Mar 2026")]
+    return base("household", active="proofs", proof=steps(), bills=[("1955328-0", "February 2026")], entries=entries, fingerprint="9f2b41c07de3" * 5)
+
+
 def account(has_password: bool = True) -> dict[str, Any]:
-    own = {"name": "Mara Lindqvist", "role_name": "utility analyst", "has_password": has_password, "least": 12, "most": 256}
+    own = {
+        "name": "Mara Lindqvist",
+        "role_name": "utility analyst",
+        "has_password": has_password,
+        "least": 12,
+        "most": 256,
+    }
     return base("analyst", account=own, error="", done=True)
 
 
+def bars(name: str, unit: str, values: dict[str, float], margin: float) -> dict[str, Any]:
+    series = {
+        "name": name, "color": "grid", "style": "bar", "data": list(values.values()),
+        "low": [v - margin for v in values.values()], "high": [v + margin for v in values.values()],
+    }  # fmt: skip
+    return {"kind": "bars", "time": False, "x": list(values), "x_title": "", "unit": unit, "digits": 0, "series": [series]}
+
+
+def published() -> dict[str, Any]:
+    homes = {"0 to 100 kWh": 6.0, "100 to 200 kWh": 19.0, "200 to 300 kWh": 24.0, "300 to 400 kWh": 17.0,
+             "400 to 600 kWh": 16.0, "600 to 1,000 kWh": 9.0, "1,000 kWh and more": -2.0}  # fmt: skip
+    use = {"January 2026": 37_420.0, "February 2026": 33_911.0}
+    items = [
+        {"id": "use", "name": "Used by all homes", "noisy": False, "epsilon": "0", "at": MIDNIGHT, "homes": 120, "bound": "",
+         "counts": False, "spec": bars("Used by all homes", "kWh", use, 0),
+         "figures": [{"name": "all homes", "homes": 120, "value": "33,911 kWh", "margin": "", "mean": "282.6 kWh"}]},
+        {"id": "kinds", "name": "Used, by kind of party", "noisy": True, "epsilon": "0.5", "at": MIDNIGHT, "homes": 113,
+         "bound": "600 kWh", "counts": False,
+         "spec": bars("Used, by kind of party", "kWh", {"residential": 18_119.0}, 3_595),
+         "figures": [{"name": "residential", "homes": 113, "value": "18,119 kWh", "margin": "3,595 kWh", "mean": "160.3 kWh"}]},
+        {"id": "spread", "name": "Homes, by what they used", "noisy": True, "epsilon": "0.5", "at": MIDNIGHT, "homes": 120,
+         "bound": "", "counts": True, "spec": bars("Homes, by what they used", "homes", homes, 12),
+         "figures": [{"name": name, "homes": 120, "value": f"{value:.0f} homes", "margin": "12 homes", "mean": ""}
+                     for name, value in homes.items()]},
+    ]  # fmt: skip
+    return base(
+        "analyst", active="published", month={"value": "2026-02", "label": "February 2026",
+                                              "list": [("2026-02", "February 2026"), ("2026-01", "January 2026")]},
+        summary={"done": 3, "of": 6, "spent": "1.5", "budget": "6", "year": 2026, "floor": 100}, items=items,
+        open=[{"id": "export", "name": "Fed in", "margin": "3,595 kWh"},
+              {"id": "bands", "name": "Used, by band of the day", "margin": "7,190 kWh"}],
+        epsilon="0.5", bound="600 kWh", may_publish=True, refusal=None, ledger=None, csv_url="/api/v1/published.csv",
+    )  # fmt: skip
+
+
+def published_to_the_auditor() -> dict[str, Any]:
+    rows = [{"home": 1001 + n, "spent": "1.5" if n % 3 else "1", "left": "4.5" if n % 3 else "5", "statistics": 3}
+            for n in range(25)]  # fmt: skip
+    ledger = {"rows": rows, "homes": 120, "page": 2, "pages": 5}
+    return published() | {"viewer": base("auditor")["viewer"], "may_publish": False, "ledger": ledger, "open": []}
+
+
+def published_refused() -> dict[str, Any]:
+    refusal = {
+        "name": "Homes, by what they used", "rule": "budget",
+        "what": "120 homes would pass their privacy budget of 6 for 2026",
+        "fix": "0.2 is left until the year ends: ask for a smaller epsilon",
+    }  # fmt: skip
+    return published() | {"refusal": refusal, "items": []}
+
+
+def pages() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Name -> (template, context)."""
+    empty_trail = trail() | {"disputes": [], "entries": [], "volume": None, "verified": None}
+    return {
+        "start": ("start.html", start()),
+        "start-quiet": ("start.html", start(spied=False)),
         "replay": ("replay.html", replay()),
         "signin": ("signin.html", signin()),
+        "proofs": ("audit/proofs.html", proofs()),
+        "proofs-empty": ("audit/proofs.html", proofs() | {"proof": None}),
+        "account": ("account.html", account()),
+        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again."}),
+        "account-first": ("account.html", account(has_password=False) | {"done": False}),
         "error": ("error.html", error()),
         "aggregates": ("mdms/aggregates.html", aggregates()),
         "aggregates-few": ("mdms/aggregates.html", aggregates_few()),
         "quality": ("mdms/quality.html", quality()),
         "billing": ("mdms/billing.html", billing()),
         "billing-refused": ("mdms/billing.html", billing_refused()),
-        "account": ("account.html", account()),
-        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again."}),
-        "account-first": ("account.html", account(has_password=False) | {"done": False}),
+        "published": ("mdms/published.html", published()),
+        "published-refused": ("mdms/published.html", published_refused()),
+        "published-auditor": ("mdms/published.html", published_to_the_auditor()),
+        "published-empty": ("mdms/published.html", published() | {"month": {"value": "", "label": "", "list": []}}),
         "roles": ("mdms/roles.html", roles()),
         "trust": ("trust.html", base("analyst", floor=15)),
         "trail": ("audit/trail.html", trail()),
@@ -574,6 +665,8 @@ def account(has_password: bool = True) -> dict[str, Any]:
         "privacy-empty": ("household/privacy.html", privacy() | {"entries": []}),
         "entry": ("household/entry.html", entry()),
         "consents": ("household/consents.html", consents()),
+        "own-proofs": ("household/proofs.html", own_proofs()),
+        "own-proofs-empty": ("household/proofs.html", own_proofs() | {"bills": [], "entries": [], "proof": None}),
         "backup": (
             "household/backup.html",
             base("household", active="consents", made={"code": "7QK2-M9RD-XW4T", "blob": "q83vEjRWeJA=" * 40}),

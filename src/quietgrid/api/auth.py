@@ -1,5 +1,7 @@
-"""Who is asking: a session cookie, or a household's signed request. Everything that changes something by cookie needs
-the session's CSRF token, in the header ``X-CSRF-Token`` or the form field ``csrf``.
+"""Who is asking: a session cookie, or a household's or the auditor's signed request.
+
+Everything that changes something by cookie needs the session's CSRF token, in the header ``X-CSRF-Token`` or the form
+field ``csrf``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from quietgrid.accounts import Role, Viewer, check_csrf, well_formed
 from quietgrid.api.guard import SAFE
 from quietgrid.api.services import Services
 from quietgrid.errors import NotFoundError, SignInError, VerificationError
-from quietgrid.wire.request_auth import SCHEME, verify_authorization
+from quietgrid.wire.request_auth import AUDITOR, SCHEME, verify_authorization
 
 SESSION = "session"
 
@@ -73,12 +75,14 @@ def _signed(request: Request, header: str, body: bytes) -> Viewer:
     try:
         with services.signing:
             message = verify_authorization(
-                header, (request.method, target, body), services.own.household_key, time.time(), services.nonces
+                header, (request.method, target, body), services.signing_key, time.time(), services.nonces
             )
         if message.community != services.card.community:
             raise VerificationError("a request to another community", where="Authorization", fix="ask your own")
     except (VerificationError, NotFoundError) as error:
         raise SignInError(error.what, where="Authorization", fix=error.fix) from error
+    if message.home == AUDITOR:
+        return Viewer("auditor", Role.AUDITOR)
     return Viewer(f"home {message.home}", Role.HOUSEHOLD, message.home)
 
 

@@ -66,6 +66,10 @@ class Services:
         finally:
             self._lock.release()
 
+    def signing_key(self, home: int) -> bytes:
+        """Whose key a signed request needs: the household's, or the auditor's on the card."""
+        return self.card.auditor_pk if home == AUDITOR else self.own.household_key(home)
+
     def now(self) -> float:
         """The community's time (simulated in the demo), Unix seconds."""
         return self.platform.parts.clock.now()

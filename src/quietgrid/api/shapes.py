@@ -275,6 +275,29 @@ class Questions(BaseModel):
     questions: list[Asked]
 
 
+class Dispute(BaseModel):
+    """An answer that was withheld because keyholders contradict each other."""
+
+    name: str = Field(examples=["9f2b9f2b9f2b"], description="Beginning of the question's hash.")
+    kind: str = one_of("totals", "bills", "event")
+    node: str = Field(examples=["Orchard Hill"])
+    quantity: str = Field(examples=["import"])
+    start: Time
+    end: Time
+    since: Time
+    components: list[str] = Field(examples=[["01"]], description="The components that came in two versions.")
+    suspects: list[str] = Field(examples=[["keyholder 0", "keyholder 1"]])
+    finding: str = Field(
+        examples=["keyholder 1 lied: its mask is not what its own day key gives"], description="Empty until found."
+    )
+
+
+class Disputes(BaseModel):
+    """Withheld answers, newest first."""
+
+    disputes: list[Dispute]
+
+
 class SpyRequest(BaseModel):
     """Whose intervals to ask for (demo)."""
 
@@ -342,6 +365,7 @@ class SignInRequest(BaseModel):
 class PasswordRequest(BaseModel):
     """A new password of one's own, and the one before it (nothing for the first)."""
 
+    current: str = Field(default="", max_length=256)
     password: str = Field(min_length=12, max_length=256, examples=["four words of your own"])
 
 
@@ -360,4 +384,3 @@ class Health(BaseModel):
 
     ok: Literal[True] = True
     phase: str = Field(examples=["live"])
-    current: str = Field(default="", max_length=256)

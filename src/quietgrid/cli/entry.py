@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("quietgrid.cli.imports", "Read other people's files of readings: lcl, umass, csv."),
     "members": ("quietgrid.cli.members", "Look at a member list before anyone is enrolled."),
     "keyholder": ("quietgrid.cli.keyholder", "Be one of the three keyholders: serve, init, rotate."),
+    "audit": ("quietgrid.cli.audit", "Find out, as the auditor, which keyholder lied about a withheld answer."),
     "verify": ("quietgrid.cli.verify", "Check a bill, an audit log, an answer or a whole bundle, offline."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),
     "doctor": ("quietgrid.cli.doctor", "Look at this machine: what is there, what is missing, how to fix it."),

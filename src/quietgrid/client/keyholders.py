@@ -6,7 +6,7 @@ alone is too large is sent and refused. Asking again after a failure half-way is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -43,11 +43,15 @@ class HttpKeyholder:
 
     Args:
         index: Its number. url: Its address. connect_s, read_s: seconds to wait.
+        sign: Signs requests (`client.auditor.signer`); only `dispute` needs it.
     """
 
-    def __init__(self, index: int, url: str, *, connect_s: float = 1.0, read_s: float = 120.0) -> None:
+    def __init__(
+        self, index: int, url: str, *, connect_s: float = 1.0, read_s: float = 120.0,
+        sign: Callable[[str, str, bytes], str] | None = None,
+    ) -> None:  # fmt: skip
         self._index = index
-        self._reach = Reach(url, f"keyholder {index}", connect_s=connect_s, read_s=read_s)
+        self._reach = Reach(url, f"keyholder {index}", connect_s=connect_s, read_s=read_s, sign=sign)
 
     @property
     def index(self) -> int:
@@ -90,6 +94,10 @@ class HttpKeyholder:
         """See `KeyholderLink.opened`."""
         for part in cut(opened):
             self._reach.post(http.OPENED, _encode(part), type(None))
+
+    def dispute(self, signed: Signed) -> Signed:
+        """A part of one component for the auditor, a signed `PartSum` (`Keyholder.dispute`)."""
+        return self._reach.post(http.DISPUTE, _encode(signed), Signed)
 
     def close(self) -> None:
         """Let go of connections."""

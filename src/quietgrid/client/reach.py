@@ -43,7 +43,7 @@ class Reach:
     Args:
         url: Scheme, host and port. who: for messages, such as ``keyholder 1``.
         connect_s, read_s: seconds to wait for a connection and for (the next part of) an answer.
-        clock: monotonic seconds.
+        clock: monotonic seconds. sign: (method, target, body) -> value of ``Authorization``, if requests are signed.
 
     Raises (every call):
         UnavailableError: no connection, no answer in time or none that can be read, 5xx, too many requests.
@@ -52,11 +52,12 @@ class Reach:
 
     def __init__(
         self, url: str, who: str, *, connect_s: float = 1.0, read_s: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, sign: Callable[[str, str, bytes], str] | None = None,
     ) -> None:  # fmt: skip
         self.url = url.rstrip("/")
         self.who = who
         self._clock = clock
+        self._sign = sign
         self._away_until = float("-inf")
         self._waits = connect_s, read_s
         self._opening = threading.Lock()
@@ -111,8 +112,14 @@ class Reach:
         if started < self._away_until:
             raise self._away("was away a moment ago")
         try:
-            with client.stream(method, path, content=body, headers=headers, params=query) as answer:
+            request = client.build_request(method, path, content=body, headers=headers, params=query)
+            if self._sign is not None:
+                request.headers["authorization"] = self._sign(method, request.url.raw_path.decode(), body or b"")
+            answer = client.send(request, stream=True)
+            try:
                 content = self._read(answer)
+            finally:
+                answer.close()
         except (TransportError, StreamError) as error:
             now = self._clock()
             self._away_until = now + max(REST_S, now - started)

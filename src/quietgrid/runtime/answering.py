@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.halves import HalvesPlan, halves_plan
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
+from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import Identity, open_signed
@@ -24,9 +26,10 @@ from quietgrid.model.interval import Clock, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.model.total import Fact, Status, Total
-from quietgrid.pes import blind_bills, blind_totals
+from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.ciphertexts import Ciphertexts
 from quietgrid.runtime.keyholders import Keyholders
+from quietgrid.runtime.withheld import finding, withhold
 from quietgrid.store import PlatformStore, QuestionRow
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.links import Outcome
@@ -40,6 +43,7 @@ from quietgrid.wire.messages import (
     QuestionMessage,
     Refusal,
     Sums,
+    Vote,
 )
 
 KEPT_CLOSES = 4096
@@ -51,13 +55,22 @@ class Outcomes:
 
     Args:
         answered: How many opened. refused: (node, refusal) the gate refused. waiting: how many wait for keyholders.
-        liars: What contradicting keyholders sent.
+        liars: What contradicting keyholders sent. implausible: questions whose total cannot be true.
     """
 
     answered: int = 0
     refused: list[tuple[str, Refusal]] = field(default_factory=list)
     waiting: int = 0
     liars: list[LiarError] = field(default_factory=list)
+    implausible: list[bytes] = field(default_factory=list)
+
+    def add(self, more: Outcomes) -> None:
+        """Take in another round's."""
+        self.answered += more.answered
+        self.refused += more.refused
+        self.waiting += more.waiting
+        self.liars += more.liars
+        self.implausible += more.implausible
 
 
 @dataclass(frozen=True)
@@ -111,7 +124,9 @@ class Answering:
         if not signed:
             return outcomes
         questions = [decode(QuestionMessage, envelope.body) for envelope in signed]
-        batches = [s for s, question in zip(signed, questions, strict=True) if question.kind != Kind.TOTALS]
+        batches = [
+            s for s, question in zip(signed, questions, strict=True) if question.kind in (Kind.BILLS, Kind.EVENT)
+        ]
         if batches:
             self._keyholders.vote(batches)
         called = self._keyholders.call(lambda link: link.questions(signed))
@@ -126,15 +141,16 @@ class Answering:
                 self._note_refusals(question, digest, {i: a[at] for i, a in answers.items()}, outcomes)
                 continue
             try:
-                opened.append(self._open(question, digest, sums, members))
+                opened.append(self._open(question, digest, self._without_liar(digest, sums), members))
             except LiarError as error:
                 outcomes.liars.append(error)
-                self._note_liar(question, error)
+                self._note_liar(question, digest, error)
             except VerificationError as error:
                 outcomes.waiting += 1
                 self._note(question.node, str(error), {"first": question.first})
         self._record(opened)
         outcomes.answered += len(opened)
+        outcomes.implausible += [one.question for one in opened if _implausible(one.what)]
         if opened:
             notes = [self._identity.sign(one.note()) for one in opened]
             self._keyholders.call(lambda link: link.opened(notes))
@@ -193,6 +209,9 @@ class Answering:
             plan = self.totals_plan(question, members)
             answer = open_sums(blind_totals(fetch, plan, per_day), sums)
             return Opening(digest, answer, total_of(question.node, Quantity(question.quantity), plan, members, answer))
+        if question.kind == Kind.HALVES:
+            halves = self.halves_plan(question, members)
+            return Opening(digest, open_sums(blind_halves(fetch, halves, per_day), sums), [])
         book, bills = self.bills_plan(question, members)
         answer = open_sums(blind_bills(fetch, bills, per_day).reshape(-1), sums)
         return Opening(digest, answer, facts_of(book, bills, answer))
@@ -208,11 +227,11 @@ class Answering:
                 new = tx.answers.put_answer(one.question, status.value, body, answer.digests)
                 if isinstance(one.what, Total):
                     tx.totals.put_totals([one.what], one.question)
-                else:
+                elif one.what:
                     tx.totals.put_facts(one.what, one.question)
                 if not new and status is Status.CONFIRMED:
                     tx.answers.set_status(one.question, status.value, answer.digests)
-                    tx.totals.set_total_status(one.question, status)
+                    tx.totals.set_total_status(one.question, one.what.status if isinstance(one.what, Total) else status)
 
     def _fetcher(self, members: MemberList) -> Ciphertexts:
         key = (members.epoch, members.revision)
@@ -230,6 +249,23 @@ class Answering:
         """The plan of a totals question, from the stored closes."""
         closes = [self.closed(digest) for digest in question.closes]
         return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
+
+    def halves_plan(self, question: QuestionMessage, members: MemberList) -> HalvesPlan:
+        """The plan of a question of halves, from the stored closes and the lots in the votes on them.
+
+        Raises:
+            UnavailableError: too few votes hold lots. VerificationError: keyholders contradict each other.
+        """
+        closes = [self.closed(digest) for digest in question.closes]
+        seed = joined([self._seed(digest) for digest in question.closes])
+        return halves_plan(members, self.totals_plan(question, members), closes, seed, self._rules)
+
+    def _seed(self, close: bytes) -> bytes:
+        with self._store.read() as tx:
+            votes = tx.answers.votes(close)
+        public = self._card.keyholder_pks
+        lots = {index: open_signed(unpack_signed(vote), Vote, public[index]).lots for index, vote in votes.items()}
+        return seed_of(lots, where=close.hex()[:12])
 
     def bills_plan(self, question: QuestionMessage, members: MemberList) -> tuple[Book, BillsPlan]:
         """Book and plan of a batch of bills, from the stored closes, book and prices."""
@@ -304,13 +340,29 @@ class Answering:
         for at in range(0, len(closes), 256):
             self._keyholders.vote(closes[at : at + 256])
 
-    def _note_liar(self, question: QuestionMessage, error: LiarError) -> None:
-        details = {"suspects": list(error.suspects), "components": list(error.pairs), "first": question.first}
-        self._note(question.node, error.what, details)
+    def _without_liar(self, digest: bytes, sums: dict[int, Sums]) -> dict[int, Sums]:
+        """The sums but for those of the keyholder that the auditor named for this question (`runtime.disputes`)."""
+        with self._store.read() as tx:
+            found = finding(tx, digest)
+        return sums if found is None else {index: own for index, own in sums.items() if index != found.liar}
+
+    def _note_liar(self, question: QuestionMessage, digest: bytes, error: LiarError) -> None:
+        """Keep it for the auditor; a line in the log when it is new."""
+        details = {
+            "suspects": list(error.suspects), "components": list(error.pairs), "first": question.first,
+            "question": digest.hex()[:12],
+        }  # fmt: skip
+        with self._store.begin() as tx:
+            if withhold(tx, digest, error.pairs, error.suspects, self._clock.now()):
+                tx.log.append("mdms", "answer.withheld", question.node, {"what": error.what, **details})
 
     def _note(self, subject: str, what: str, details: dict[str, object]) -> None:
         with self._store.begin() as tx:
             tx.log.append("mdms", "answer.withheld", subject, {"what": what, **details})
+
+
+def _implausible(what: Total | list[Fact]) -> bool:
+    return isinstance(what, Total) and what.status is Status.IMPLAUSIBLE
 
 
 def _epoch(row: QuestionRow) -> int:

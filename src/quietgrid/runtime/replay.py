@@ -163,21 +163,30 @@ class Replay:
                     "component sums are for another question", where=question.node, fix="dispute it"
                 )
             sums[index] = message
-        members = self._newest(question.epoch)
+        plan, members = self.plan(question)
         per_day = slots_per_day(members.window.resolution)
-        if question.kind == Kind.TOTALS:
-            plan = self._totals_plan(question, members)
+        if isinstance(plan, TotalsPlan):
             blind = blind_totals(self._fetch(members), plan, per_day)
             allowed = plan.allowed
         else:
-            bills = self._bills_plan(question, members)
-            blind = blind_bills(self._fetch(members), bills, per_day).reshape(-1)
-            allowed = bills.allowed.reshape(-1)
+            blind = blind_bills(self._fetch(members), plan, per_day).reshape(-1)
+            allowed = plan.allowed.reshape(-1)
         opened = open_sums(blind, sums)
         if not np.array_equal(opened.allowed, allowed):
             raise VerificationError("the gate would decide otherwise", where=question.node, fix="dispute it")
         if opened.values.astype("<i8").tobytes() != answered.answer:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
+
+    def plan(self, question: QuestionMessage) -> tuple[TotalsPlan | BillsPlan, MemberList]:
+        """What a question adds up, from lists, closes and books that hold; and its epoch's newest list.
+
+        Raises:
+            VerificationError: something it rests on does not hold.
+        """
+        members = self._newest(question.epoch)
+        if question.kind == Kind.TOTALS:
+            return self._totals_plan(question, members), members
+        return self._bills_plan(question, members), members
 
     def _newest(self, epoch: int) -> MemberList:
         keys = [key for key in self._members if key[0] == epoch]

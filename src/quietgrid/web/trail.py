@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from quietgrid.accounts import Permission, require
-from quietgrid.api.desk import audit
+from quietgrid.api.desk import audit, disputes
 from quietgrid.errors import VerificationError
 from quietgrid.model.interval import DAY_S
 from quietgrid.runtime.audit import export_bundle
@@ -21,6 +21,7 @@ from quietgrid.store.overview import AskedRow
 from quietgrid.web import charts
 from quietgrid.web.formats import clock, day
 from quietgrid.web.kit import Look, Looking, Sent
+from quietgrid.wire.disputes import COMPONENTS
 
 router = APIRouter(include_in_schema=False)
 ROWS = 25
@@ -80,10 +81,28 @@ def _trail(look: Look, kind: str, text: str, page: int, verified: dict[str, obje
         "chain": {"ok": not verified or verified["ok"], "entries": chain.entries, "head": chain.head,
                   "checked_at": services.now()},
         "filters": {"kind": kind, "kinds": KINDS, "text": text}, "entries": entries, "page": min(page, pages),
-        "pages": pages, "verified": verified, "export_url": "/audit/bundle.zip",
+        "pages": pages, "verified": verified, "export_url": "/audit/bundle.zip", "disputes": _disputes(look),
         "volume": charts.volumes(labels, [a for _, a, _ in days], [r for _, _, r in days]) if days else None,
     }  # fmt: skip
     return look.page("audit/trail.html", context, active="trail")
+
+
+def _disputes(look: Look) -> list[dict[str, object]]:
+    """Withheld answers in words."""
+    card = look.services.card
+    lines: list[dict[str, object]] = []
+    for item in disputes.withheld(look.services, look.viewer):
+        start, end = item.first * card.resolution, item.end * card.resolution
+        span = f"{day(start, card.tz)}, {clock(start, card.tz)} to {clock(end, card.tz)}"
+        if end - start > DAY_S:
+            span = f"{day(start, card.tz)} to {day(end - 1, card.tz)}"
+        lines.append({
+            "name": item.name, "what": f"{WORDS.get(item.quantity, item.quantity)}, {span}", "about": item.node,
+            "component": ", ".join(COMPONENTS[pair] for pair in item.pairs),
+            "suspects": " or ".join(f"keyholder {index}" for index in item.suspects),
+            "finding": disputes.words(look.services, look.viewer, item.finding), "at": item.at,
+        })  # fmt: skip
+    return lines
 
 
 def _questions(look: Look, kind: str, text: str, page: int) -> tuple[list[dict[str, object]], int]:

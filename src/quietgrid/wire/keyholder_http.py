@@ -13,7 +13,7 @@ household gets them as a msgpack `Refusal`, as it does from the platform.
                 POST /v1/peer/recoveries                      [mark, Signed[Head]] -> list of Signed
     household   GET  /v1/ledger?after=&limit=                 Signed[LedgerPage]        (wire.request_auth)
                 POST /v1/household/register                   list of Signed -> list of Refusal or None
-                GET  /v1/household/release                    Signed[Release]            (after a key recovery)
+    auditor     POST /v1/dispute                              Signed[Dispute] -> Signed[PartSum] (wire.request_auth)
     anyone      GET  /healthz                                 JSON: index, state, ledger head, version
 """
 
@@ -33,6 +33,7 @@ ENROL, MEMBERS, REGISTER = "/v1/enrol", "/v1/members", "/v1/register"
 VOTES_ON, QUESTIONS, OPENED = "/v1/votes-on", "/v1/questions", "/v1/opened"
 PEER_VOTES, PEER_LOG, PEER_RECOVERIES = "/v1/peer/votes", "/v1/peer/log", "/v1/peer/recoveries"
 LEDGER, HOUSEHOLD_REGISTER, HOUSEHOLD_RELEASE = "/v1/ledger", "/v1/household/register", "/v1/household/release"
+DISPUTE = "/v1/dispute"
 HEALTH = "/healthz"
 
 PLATFORM_BODY = 16 << 20

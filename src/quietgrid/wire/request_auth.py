@@ -1,4 +1,4 @@
-"""Requests signed by a household: ``Authorization: QG1 <base64 of Signed[Request]>``.
+"""Requests signed by a household, or by the auditor: ``Authorization: QG1 <base64 of Signed[Request]>``.
 
 The household process has no account at the platform or at a keyholder; it has the key that its meters were adopted
 with. Each request is signed over method, path, query and body, carries a time and a nonce, and is accepted once.
@@ -21,6 +21,8 @@ from quietgrid.wire.own import Request
 SCHEME = "QG1 "
 MAX_AGE_S = 120.0
 MAX_HEADER = 2048
+AUDITOR = -1
+"""In place of a home in a request of the auditor, which signs with the key on the community card."""
 
 
 class Nonces:

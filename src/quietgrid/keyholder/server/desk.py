@@ -29,7 +29,7 @@ from quietgrid.wire import keyholder_http as http
 from quietgrid.wire.links import refusal_of
 from quietgrid.wire.messages import Consent, Omission, Refusal, Signed
 from quietgrid.wire.own import Erase, Withdrawal
-from quietgrid.wire.request_auth import Nonces, verify_authorization
+from quietgrid.wire.request_auth import AUDITOR, Nonces, verify_authorization
 
 T = TypeVar("T")
 LOG = logging.getLogger("quietgrid.keyholder")
@@ -47,6 +47,7 @@ class Desk:
         self._platform = Lane(http.PLATFORM_BODY, threads=4, rate=200.0)
         self._peers = Lane(http.PEER_BODY, threads=4, rate=200.0)
         self._households = Lane(http.HOUSEHOLD_BODY, threads=4, rate=50.0)
+        self._auditor = Lane(http.HOUSEHOLD_BODY, threads=1, rate=50.0)
 
     def routes(self, ready: Callable[[], bool]) -> list[Route]:
         """All routes."""
@@ -68,6 +69,7 @@ class Desk:
             Route(http.LEDGER, self._ledger, methods=["GET"]),
             Route(http.HOUSEHOLD_REGISTER, self._household_register, methods=["POST"]),
             Route(http.HOUSEHOLD_RELEASE, self._release, methods=["GET"]),
+            Route(http.DISPUTE, self._dispute, methods=["POST"]),
         ]
         return [*platform, *peers, *households, Route(http.HEALTH, self._health(ready), methods=["GET"])]
 
@@ -78,17 +80,22 @@ class Desk:
 
     def _home(self, request: Request, body: bytes) -> tuple[int, bytes]:
         """Which home asks, and its household's public key; raises for a request that is not signed by it."""
+        home = self._signed_by(request, body, self._key_of)
+        return home, self._key_of(home)
+
+    def _signed_by(self, request: Request, body: bytes, key_of: Callable[[int], bytes]) -> int:
+        """The home (or `AUDITOR`) whose key signed a request to this community."""
         target = request.scope["raw_path"].decode("latin-1")
         if request.scope["query_string"]:
             target += "?" + request.scope["query_string"].decode("latin-1")
         asked = (request.method, target, body)
         with self._nonces_lock:
             who = verify_authorization(
-                request.headers.get("authorization", ""), asked, self._key_of, self._clock.now(), self._nonces
+                request.headers.get("authorization", ""), asked, key_of, self._clock.now(), self._nonces
             )
         if who.community != self.keyholder.parts.card.community:
             raise VerificationError("signed for another community", where="Authorization", fix="sign for this one")
-        return who.home, self._key_of(who.home)
+        return who.home
 
     def _key_of(self, home: int) -> bytes:
         found = self.keyholder.memory.household_pk.get(home)
@@ -120,6 +127,20 @@ class Desk:
             return self.keyholder.register(notices)
 
         return await self._households.handle(request, work)
+
+    async def _dispute(self, request: Request) -> Response:
+        """For the auditor alone: a part of a component, with another keyholder's two, would open readings."""
+
+        def auditor(home: int) -> bytes:
+            if home != AUDITOR:
+                raise ForbiddenError("disputes are the auditor's", where="Authorization", fix="sign as the auditor")
+            return self.keyholder.parts.card.auditor_pk
+
+        def work(body: bytes) -> Signed:
+            self._signed_by(request, body, auditor)
+            return self.keyholder.dispute(_decode(body, Signed))
+
+        return await self._auditor.handle(request, work)
 
     def _health(self, ready: Callable[[], bool]) -> Callable[[Request], Awaitable[Response]]:
         def look() -> dict[str, object]:
@@ -164,7 +185,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 async def on_refusal(request: Request, error: QuietgridError) -> Response:
     """An error of the tree as a problem with its status; for a household as a msgpack `Refusal`."""
-    if request.url.path in (http.LEDGER, http.HOUSEHOLD_REGISTER, http.HOUSEHOLD_RELEASE):
+    if request.url.path in (http.LEDGER, http.HOUSEHOLD_REGISTER, http.HOUSEHOLD_RELEASE, http.DISPUTE):
         return Response(msgspec.msgpack.encode(refusal_of(error)), error.http_status, media_type=http.MSGPACK)
     return JSONResponse(http.problem(error), error.http_status, media_type=http.PROBLEM)
 
