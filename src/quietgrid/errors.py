@@ -11,6 +11,7 @@
     │   ├── ForbiddenError  this role may not do this
     │   ├── SignInError     nobody is signed in, or the sign-in failed      HTTP 401
     │   ├── TooManyError    too many requests in a short time               HTTP 429
+    │   ├── RevertedError   a contract said no; carries its error's `name`
     │   └── SingleUseError  a meter would have used a mask twice
     ├── ConflictError       contradicts what is already recorded    exit 5   HTTP 409
     ├── VerificationError   a signature, MAC, chain or proof fails  exit 6   HTTP 422
@@ -124,6 +125,20 @@ class TooManyError(RefusedError):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "", retry_after_s: int = 1) -> None:
         self.retry_after_s = retry_after_s
+        super().__init__(what, where=where, fix=fix)
+
+
+class RevertedError(RefusedError):
+    """A contract said no.
+
+    Args:
+        name: The contract's own error, such as ``AlreadyAnchored``; empty if it gave none.
+    """
+
+    title = "The contract refused"
+
+    def __init__(self, name: str, what: str, *, where: str = "", fix: str = "") -> None:
+        self.name = name
         super().__init__(what, where=where, fix=fix)
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.store.answers import Answers
 from quietgrid.store.billing import Billing
+from quietgrid.store.chain import ChainTables
 from quietgrid.store.documents import Documents
 from quietgrid.store.engine import Store, connect
 from quietgrid.store.household import Household
@@ -19,9 +20,9 @@ from quietgrid.store.log import AuditLog
 from quietgrid.store.meter import MeterFleet
 from quietgrid.store.overview import Overview
 from quietgrid.store.people import People
-from quietgrid.store.registry import Registry
 from quietgrid.store.postings import Postings
 from quietgrid.store.publications import Publications
+from quietgrid.store.registry import Registry
 from quietgrid.store.segments import Segments
 from quietgrid.store.totals import Totals
 from quietgrid.store.votes import Votes
@@ -40,8 +41,10 @@ class PlatformTx:
         self.totals = Totals(connection, clock)
         self.billing = Billing(connection, clock)
         self.people = People(connection, clock)
-        self.overview = Overview(connection, clock)
         self.publications = Publications(connection, clock)
+        self.overview = Overview(connection, clock)
+        self.chain = ChainTables(connection, clock)
+        self.postings = Postings(connection, clock)
 
 
 class KeyholderTx:
