@@ -101,6 +101,40 @@ def checked_digest(document: bytes) -> str:
     return BillProof.decode(scalars.body).digest().hex()
 
 
+def test_proofs_are_checked_at_home_step_by_step(street: Street) -> None:
+    visitor, bill = visit(street), the_bill(street)
+    page = visitor.page("/proofs")
+    key = f"{bill.window.first}-0"
+    assert f'<option value="{key}">June 2016' in page
+
+    def said(**form: str) -> str:
+        return text_of(visitor.post("/proofs", 200, **form).text)
+
+    text = said(kind="bill", bill=key)
+    assert text.count("holds: ") == 6
+    assert "adopted by household" in text
+    proof = visitor.get(f"/bills/{key}/proof.json").text
+    assert said(kind="document", document=proof).count("holds: ") == 6
+    parts = json.loads(proof)
+    neighbour = json.loads(visit(street, OTHER).get(f"/bills/{key}/proof.json").text)
+    swapped = said(kind="document", document=json.dumps(parts | {"records": neighbour["records"]}))
+    assert "fails: nobody vouches for its key" in swapped
+    rows = list(csv.DictReader(io.StringIO(visitor.get("/privacy.csv").text)))
+    fact = next(row["hash"] for row in rows if row["value"])
+    text = said(kind="entry", hash=fact)
+    assert text.count("holds: ") == 6
+    assert "your home's own readings give the same sums" in text.replace("&#39;", "'")
+    assert said(kind="entry", entry=street.spied.hex()).count("holds: ") == 4
+    total = re.findall(r'<option value="([0-9a-f]{64})">Total of Orchard Hill', page)[0]
+    assert said(kind="entry", entry=total).count("holds: ") == 5
+    for form in ({"kind": "entry", "entry": "00"}, {"kind": "bill", "bill": "0-0"}):
+        visitor.post("/proofs", 404, **form)
+    visitor.post("/proofs", 400, kind="document", document="{}")
+    visitor.post("/proofs", 400, kind="other")
+    visitor.post("/proofs", 413, kind="document", document="x" * (1 << 20))
+    assert visitor.client.post("/proofs", data={"kind": "bill", "bill": key}).status_code == 403
+
+
 def test_a_wrong_bill_is_said_and_nothing_released(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     home = street.origin.homes[street.home(OTHER)]
     bill = the_bill(street, OTHER)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -25,11 +27,13 @@ PAGES = {
     "/audit": {"auditor"},
     "/audit/bundle.zip": {"auditor"},
     "/account": {role.value for role in Role},
+    "/audit/proofs": {role.value for role in Role} - {"operator"},
 }
 FORMS = {
     "/demo/spy": {}, "/demo/player": {"do": "pause"}, "/demo/holders": {"number": "1", "do": "stop"},
     "/mdms/billing/2016-06-01": {"do": "run"}, "/mdms/roles": {"name": "X", "role": "auditor"},
-    "/mdms/roles/x": {"do": "lock"}, "/audit/verify": {}, "/signout": {}, "/signin": {"name": "x", "password": "y"},
+    "/mdms/published": {"statistic": "use"}, "/mdms/roles/x": {"do": "lock"}, "/audit/verify": {}, "/signout": {}, "/signin": {"name": "x", "password": "y"},
+    "/audit/proofs": {"kind": "line", "line": "1"},
     "/account": {"password": "several good words", "again": "several good words"},
 }  # fmt: skip
 
@@ -309,7 +313,7 @@ def test_audit_trail_and_its_chain(town: Town) -> None:
     text = client.get("/audit").text
     assert "total used" in text
     assert client.get("/audit?kind=refused&text=home").status_code == 200
-    assert "meter.enrol" in client.get("/audit?kind=log").text
+    assert "meter.enrol" in client.get("/audit?kind=log&page=9999").text
     holds = client.post("/audit/verify", data={"csrf": csrf_token(town.token("auditor"))}).text
     assert "The chain holds" in holds
     for page in (1, 2, 9999):
@@ -358,3 +362,69 @@ def test_every_link_of_a_page_leads_somewhere(town: Town) -> None:
             if "text/html" in answer.headers["content-type"] and len(seen) < 40:
                 queue += re.findall(r'href="([^"#]+)"', answer.text)
         assert len(seen) >= 3
+
+
+def prove(town: Town, who: str, **fields: str) -> tuple[int, str]:
+    client = browser(town, who)
+    answer = client.post("/audit/proofs", data={"csrf": csrf_token(town.token(who))} | fields)
+    return answer.status_code, re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text))
+
+
+def test_an_answer_is_checked_step_by_step(town: Town) -> None:
+    with town.services.store.read() as tx:
+        row = next(row for row in tx.overview.asked(1000) if row.status)
+        before = tx.answers.answer(row.hash)
+    status, text = prove(town, "auditor", kind="answer", answer=row.hash.hex()[:10].upper())
+    assert status == 200
+    assert text.count("holds: ") == 5
+    assert "signed by keyholders 0 and 1 and 2" in text
+    assert f"verify answer bundle.zip --question {row.hash.hex()[:10]}" in text
+    linked = browser(town, "auditor").get(f"/audit/proofs?answer={row.hash.hex()}").text
+    assert linked.count("holds: ") == 5
+    for name, code in (("zz" * 6, 400), ("abc", 400), ("0" * 64, 404)):
+        assert prove(town, "auditor", kind="answer", answer=name)[0] == code
+    assert prove(town, "household", kind="answer", answer=row.hash.hex())[0] == 403
+    values = np.frombuffer(before.body, "<i8").copy()
+    values[0] += 1
+    replace_answer(town, row.hash, values.tobytes())
+    try:
+        status, text = prove(town, "auditor", kind="answer", answer=row.hash.hex())
+        assert (status, text.count("holds: ")) == (200, 4)
+        assert "fails: answers" in text
+        assert "the answer is not what the sums give" in text
+    finally:
+        replace_answer(town, row.hash, before.body)
+
+
+def replace_answer(town: Town, question: bytes, body: bytes) -> None:
+    with sqlite3.connect(town.community.folders.platform / "platform.db") as db:
+        db.execute("update answer set body = ? where question = ?", (body, question))
+
+
+def test_a_line_of_the_log_is_checked(town: Town) -> None:
+    file = town.community.folders.platform / "platform.db"
+    status, text = prove(town, "auditor", kind="line", line="2")
+    assert (status, text.count("holds: ")) == (200, 3)
+    assert "1 lines from the first follow from each other" in text
+    assert prove(town, "auditor", kind="line", line="99999999")[0] == 404
+    assert prove(town, "auditor", kind="line", line="two")[0] == 400
+    assert prove(town, "analyst", kind="line", line="2")[0] == 403
+    with sqlite3.connect(file) as db:
+        (actor,) = db.execute("select actor from log where seq = 2").fetchone()
+        db.execute("update log set actor = 'somebody else' where seq = 2")
+    try:
+        _, text = prove(town, "auditor", kind="line", line="2")
+        assert text.count("holds: ") == 1
+        assert "fails: the audit log was changed; log line 2" in text
+    finally:
+        with sqlite3.connect(file) as db:
+            db.execute("update log set actor = ? where seq = 2", (actor,))
+
+
+def test_what_is_no_proof(town: Town) -> None:
+    assert prove(town, "auditor", kind="document", document="{}")[0] == 400
+    assert prove(town, "auditor", kind="document", document="x" * 200_000)[0] == 400
+    assert prove(town, "auditor", kind="document", document="x" * (1 << 20))[0] == 413
+    assert prove(town, "auditor", kind="bill", home="1001", period="2016-06-01")[0] == 404
+    assert prove(town, "auditor", kind="other")[0] == 400
+    assert browser(town, "auditor").post("/audit/verify", data={"x": "y" * 70_000}).status_code == 413

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from quietgrid.accounts import RateLimit
 from quietgrid.api.problems import MEDIA, encode, problem_for, problem_of
-from quietgrid.api.settings import Settings
+from quietgrid.api.settings import PAPER_BYTES, Settings
 from quietgrid.errors import ForbiddenError, TooManyError
 
 Scope = MutableMapping[str, Any]
@@ -20,6 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 READING = "/api/v1/meters/reading"
 RECORDS = "/api/v1/meters/day-records"
+PAPERS = "/audit/proofs"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -55,7 +56,8 @@ class Guard:
             return
         headers = dict(scope["headers"])
         sealed = scope["path"] in (READING, RECORDS)
-        limit = self._settings.reading_bytes if sealed else self._settings.body_bytes
+        plain = PAPER_BYTES if scope["path"] == PAPERS else self._settings.body_bytes
+        limit = self._settings.reading_bytes if sealed else plain
         dressed = self._dressed(send)
         if _host(headers) not in self._settings.allowed_hosts:
             await _refuse(dressed, 421, encode(problem_for(421)))

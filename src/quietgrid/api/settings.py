@@ -10,6 +10,8 @@ from quietgrid.billing.invoice import Seller
 from quietgrid.errors import ConfigError
 from quietgrid.model.publication import PublishRules
 
+PAPER_BYTES = 1 << 20
+"""Most that a pasted document may have."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 

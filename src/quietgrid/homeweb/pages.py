@@ -5,9 +5,9 @@ without scripts; with them they are live. Nothing of a request or answer is logg
 
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /privacy  /privacy.csv  /privacy.json
          /bills/{n}/invoice.html  /bills/{n}/invoice.pdf  /bills/{n}/proof.json
-         /privacy/{entry}  /consents  /consents/{id}/package  /glance  /events  /events/privacy  /events/glance
+         /privacy/{entry}  /proofs  /consents  /consents/{id}/package  /glance  /events  /events/privacy  /events/glance
          /sign-in  /static/{path}
-    POST /bills/{n}/verify  /consents  /consents/{id}  /consents/backup  /consents/erase  /signout
+    POST /bills/{n}/verify  /proofs  /consents  /consents/{id}  /consents/backup  /consents/erase  /signout
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, front, papers, privacy
+from quietgrid.homeweb import bills, consents, front, papers, privacy, proving
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -63,6 +63,8 @@ def _routes(p: Pages) -> list[Route]:
         get("/privacy", _privacy),
         get("/privacy.{form:str}", _privacy_file),
         get("/privacy/{entry}", _entry),
+        get("/proofs", _proofs),
+        post("/proofs", _prove),
         get("/consents", _consents),
         post("/consents", _give),
         post("/consents/backup", _backup),
@@ -195,6 +197,16 @@ def _privacy_file(p: Pages, visit: Visit) -> Response:
 def _entry(p: Pages, visit: Visit) -> Response:
     found = privacy.detail(visit.desk, visit.request.path_params["entry"])
     return p.page("household/entry.html", p.base(visit, "privacy") | {"entry": found})
+
+
+def _proofs(p: Pages, visit: Visit) -> Response:
+    return p.page("household/proofs.html", p.base(visit, "proofs") | proving.page(visit.desk))
+
+
+def _prove(p: Pages, visit: Visit) -> Response:
+    form = dict(visit.form)
+    found = {"proof": proving.check(visit.desk, form.get("kind", ""), form)}
+    return p.page("household/proofs.html", p.base(visit, "proofs") | proving.page(visit.desk) | found)
 
 
 def _consents(p: Pages, visit: Visit) -> Response:

@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 64 * 1024
+PAPERS, MAX_PAPER = "/proofs", 1 << 20
+"""Where a document is pasted, and how large it may be."""
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -56,7 +58,8 @@ class Guard:
             await _refuse(send, 421, "this is not the address of a household here")
             return
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        most = MAX_PAPER if scope["path"] == PAPERS else MAX_BODY
+        if not length.isdigit() or int(length) > most:
             await _refuse(send, 413, "the request is too large")
             return
         started = False
@@ -66,7 +69,7 @@ class Guard:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > MAX_BODY:
+            if taken > most:
                 raise TooLarge
             return message
 

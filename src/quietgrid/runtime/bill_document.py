@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from quietgrid.billing import Bill, BillProof, open_records, verify
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
@@ -19,12 +18,11 @@ from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import QuietgridError, SourceError, UnavailableError, VerificationError
 from quietgrid.model.interval import Window
 from quietgrid.model.question import Book
+from quietgrid.runtime.steps import Step, Steps
 from quietgrid.wire.columns import book_of
 from quietgrid.wire.messages import BookMessage, CommunityCard, DayRecord
 from quietgrid.wire.own import BillScalars
 from quietgrid.wire.vouching import Vouched, Vouching, check_vouching
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,33 +45,6 @@ class BillDocument:
             "vouching": _text(self.vouching.body()),
         }
         return json.dumps(parts, indent=1).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One check: what, whether it holds (None: it could not be done yet), and what was found."""
-
-    name: str
-    ok: bool | None
-    text: str
-
-
-@dataclass
-class Steps:
-    """Checks in order, as they are done; the first that does not hold ends them."""
-
-    done: list[Step] = field(default_factory=list)
-
-    def check(self, name: str, work: Callable[[], T], found: Callable[[T], str]) -> T:
-        """Do one check and note it; what it raises is raised, after it was noted."""
-        try:
-            result = work()
-        except QuietgridError as error:
-            waits = isinstance(error, UnavailableError)
-            self.done.append(Step(name, None if waits else False, f"{error.what}: {error.where}; {error.fix}"))
-            raise
-        self.done.append(Step(name, True, found(result)))
-        return result
 
 
 @dataclass(frozen=True)
@@ -189,7 +160,7 @@ def _text(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-def holds(document: BillDocument, card: CommunityCard) -> tuple[Sequence[Step], CheckedBill | None]:
+def holds(document: BillDocument, card: CommunityCard) -> tuple[list[Step], CheckedBill | None]:
     """The steps of checking a bill, and what was found if all of them hold: for a page."""
     steps = Steps()
     try:

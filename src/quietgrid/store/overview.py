@@ -73,6 +73,12 @@ class Overview(Tables):
         )
         return int(self._c.execute(query.where(*_narrow(kind, outcome, node))).scalar_one())
 
+    def answered_like(self, name: str) -> list[bytes]:
+        """Hashes of answered questions whose hex digits begin so; two at most."""
+        low, high = bytes.fromhex(name.ljust(64, "0")), bytes.fromhex(name.ljust(64, "f"))
+        found = sa.select(_answer.c.question).where(_answer.c.question >= low, _answer.c.question <= high).limit(2)
+        return [bytes(digest) for digest in self._c.execute(found).scalars()]
+
     def asked_by_day(self, slots_per_day: int, outcome: str, since_day: int = 0) -> dict[int, int]:
         """UTC day of the first slot -> questions with this outcome."""
         q = _question.c

@@ -14,6 +14,7 @@ from quietgrid.accounts import Role, Viewer, check_csrf, csrf_token, new_token, 
 from quietgrid.api.auth import Session, services_of, session_of, set_cookie
 from quietgrid.api.problems import Problem
 from quietgrid.api.services import Services
+from quietgrid.api.settings import PAPER_BYTES
 from quietgrid.errors import InputError, QuietgridError, SignInError
 from quietgrid.web.environment import render, security_headers
 
@@ -108,8 +109,11 @@ class Form:
         return value
 
 
-async def form_of(request: Request) -> Form:
+async def form_of(request: Request, longest: int) -> Form:
     """The form of a request.
+
+    Args:
+        longest: letters a field may have.
 
     Raises:
         ForbiddenError: without the CSRF token of this session (or, before signing in, of this visitor).
@@ -118,12 +122,22 @@ async def form_of(request: Request) -> Form:
     fields: dict[str, str] = {}
     async with request.form(max_files=0, max_fields=FIELDS) as form:
         for name, value in form.multi_items():
-            if not isinstance(value, str) or len(value) > FIELD_BYTES:
+            if not isinstance(value, str) or len(value) > longest:
                 raise InputError("a field is too long", where=name[:40], fix="send less")
             fields[name] = value
     look = await run_in_threadpool(look_at, request)
     check_csrf(look.token, fields.pop("csrf", "") or request.headers.get("x-csrf-token", ""))
     return Form(look, fields)
+
+
+async def plain_form_of(request: Request) -> Form:
+    """A form of short fields, see `form_of`."""
+    return await form_of(request, FIELD_BYTES)
+
+
+async def paper_of(request: Request) -> Form:
+    """A form with a pasted document, see `form_of`."""
+    return await form_of(request, PAPER_BYTES)
 
 
 def go(path: str, look: Look | None = None) -> Response:
@@ -165,4 +179,5 @@ def html_error(request: Request, problem: Problem) -> Response:
 
 
 Looking = Annotated[Look, Depends(look_at)]
-Sent = Annotated[Form, Depends(form_of)]
+Sent = Annotated[Form, Depends(plain_form_of)]
+Paper = Annotated[Form, Depends(paper_of)]
