@@ -211,10 +211,16 @@ class Accounts:
             return tx.people.end_sessions(account_id)
 
     def sign_out_home(self, home: int) -> int:
-        """End all sessions and unused links of a home's accounts (its household's key was replaced); how many."""
+        """End sessions, unused links and passwords of a home's accounts: its household's key was replaced.
+
+        Returns: How many sessions.
+        """
         with self._store.begin() as tx:
             theirs = [account.id for account in tx.people.accounts() if account.home == home]
-            return sum(tx.people.end_sessions(account) for account in theirs)
+            ended = sum(tx.people.end_sessions(account) for account in theirs)
+            for account in theirs:
+                tx.people.set_password(account, "")
+        return ended
 
     def sweep(self) -> int:
         """Delete sessions and links that are over."""

@@ -131,6 +131,62 @@ def carry_on(
     return 0
 
 
+@app.command(name="approve-recovery")
+def approve_recovery(
+    file: Path,
+    *,
+    index: int,
+    days: float = 3.0,
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
+    state: Path | None = None,
+    folder: Path | None = None,
+    card: Path | None = None,
+    as_json: Json = False,
+) -> int:
+    """Approve new keys of a household that lost its own, after you have seen who it is.
+
+    Whoever holds these keys gets the home: its last 100 days, and all that comes. It takes two keyholders, and the
+    home's ledger will say who approved. Compare the fingerprint with the one the person shows you.
+
+    Args:
+        file: The request, as `quietgrid household recover HOME --new` wrote it.
+        index: The keyholder that approves.
+        days: How long the approval counts, up to 31.
+        state: The state folder of a demo; that of the settings unless told.
+        folder: The keyholder's own folder; STATE/keyholders/INDEX unless told.
+        card: The community card; STATE/community.card unless told.
+    """
+    from datetime import UTC, datetime
+
+    from quietgrid.keyholder.server import order_recovery
+    from quietgrid.lab.recovery import load_request
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, read_card
+    from quietgrid.wire.recovery import MAX_DAYS, fingerprint, open_request
+
+    folders = Folders(state or load().state)
+    place = folder or folders.keyholder(index)
+    if not 0 < days <= MAX_DAYS:
+        raise ConfigError("an approval cannot last so long", where="--days", fix=f"give up to {MAX_DAYS:g} days")
+    if not (place / "identity.key").exists():
+        raise ConfigError("this keyholder has no keys here", where=str(place), fix="run it where its folder is")
+    signed = load_request(file)
+    request = open_request(signed, read_card(card or folders.card).community)
+    code = fingerprint(signed.hash())
+    made = f"{datetime.fromtimestamp(request.at, UTC):%Y-%m-%d %H:%M} UTC"
+    if not yes:
+        print(f"home {request.home} asks for new keys, made {made}\n\n  {code}\n", file=sys.stderr)
+        print("Is this the household of the home, and are these its letters? yes or no: ", end="", file=sys.stderr)
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() != "yes":
+            raise ConfigError("not approved", where=str(file), fix="answer yes, or give --yes")
+    order_recovery(place, signed, days)
+    data = {"index": index, "home": request.home, "fingerprint": code, "days": days}
+    said = f"keyholder {index} approves the new keys of home {request.home} for {days:g} days; another one has to agree"
+    emit(as_json, data, [said])
+    return 0
+
+
 @app.command
 def rotate(index: int, *, state: Path | None = None, as_json: Json = False) -> int:
     """Replace a keyholder's sealing key.

@@ -161,6 +161,65 @@ def restore(file: Path, *, state: Path | None = None, as_json: Json = False) -> 
     return 0
 
 
+@household.command
+def recover(
+    home: int,
+    *,
+    new: Annotated[bool, Parameter(negative="", help="Make new keys and the request; without it, finish.")] = False,
+    out: Annotated[Path | None, Parameter(help="The request's file; home-HOME.request unless told.")] = None,
+    state: Path | None = None,
+    as_json: Json = False,
+) -> int:
+    """Get a home back in that lost its vault and its backup, with the approval of two keyholders.
+
+    First with --new: it makes new keys and a file to carry to two keyholders, who compare the fingerprint with yours
+    and approve (`quietgrid keyholder approve-recovery`). Then again without --new, while the community runs: it fetches
+    the last days that the keyholders still have, and tells the platform. The meter has to be replaced afterwards.
+
+    Args:
+        home: Number of the home.
+        state: Folder of databases and keys.
+    """
+    if new:
+        return _ask(home, out or Path(f"home-{home}.request"), _folder(state), as_json)
+    from quietgrid.lab.recovery import finish_recovery
+
+    done = finish_recovery(_folder(state), home)
+    found = done.recovered
+    data = {
+        "home": home, "keyholders": list(found.took_over), "released": list(found.released), "days": found.days,
+        "waiting": {str(index): why for index, why in found.waiting.items()}, "sign_in": done.link,
+    }  # fmt: skip
+    text = [f"keyholder {index} knows the new key" for index in found.took_over]
+    text += [f"keyholder {index}: {why}" for index, why in sorted(found.waiting.items())]
+    if not done.link:
+        emit(as_json, data, [*text, "two keyholders have to approve; then run this again"])
+        return 7
+    emit(
+        as_json, data,
+        [*text, f"{found.days} days open again; what was before them stays closed", f"sign in: {done.link}",
+         f"now `quietgrid stop`, `quietgrid meter replace {home}`, `quietgrid up`: a meter with keys of your own",
+         f"then make a backup: `quietgrid household backup {home}`"],
+    )  # fmt: skip
+    return 0
+
+
+def _ask(home: int, path: Path, folder: Path, as_json: bool) -> int:
+    """Make the request of a home that lost its keys."""
+    from quietgrid.lab.recovery import save_request
+    from quietgrid.model.interval import SystemClock
+    from quietgrid.wire.recovery import fingerprint
+
+    signed = save_request(folder, home, path, SystemClock().now())
+    code = fingerprint(signed.hash())
+    emit(
+        as_json, {"home": home, "file": str(path), "fingerprint": code},
+        [f"kept in {path}; bring it to two of the three keyholders, and show who you are",
+         "", f"  {code}", "", "Each of them must see the same letters before approving."],
+    )  # fmt: skip
+    return 0
+
+
 def _moment(opened: State, slot: int) -> str:
     """Local start of an interval, as text."""
     from quietgrid.model.interval import Interval, zone

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quietgrid.homeweb.pages import create_app
     from quietgrid.homeweb.settings import PageSettings, Recipient
-    from quietgrid.homeweb.signin import LinkSessions, issue_link
+    from quietgrid.homeweb.signin import LinkSessions, issue_link, renew_link
 
-__all__ = ["LinkSessions", "PageSettings", "Recipient", "create_app", "issue_link"]
+__all__ = ["LinkSessions", "PageSettings", "Recipient", "create_app", "issue_link", "renew_link"]
 _PLACES = {
     "LinkSessions": "quietgrid.homeweb.signin",
     "PageSettings": "quietgrid.homeweb.settings",
     "Recipient": "quietgrid.homeweb.settings",
     "create_app": "quietgrid.homeweb.pages",
     "issue_link": "quietgrid.homeweb.signin",
+    "renew_link": "quietgrid.homeweb.signin",
 }
 
 

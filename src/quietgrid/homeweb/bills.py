@@ -30,6 +30,7 @@ STATES = {
     Verdict.ESTIMATED: "verified",
     Verdict.WAITING: "waiting",
     Verdict.DIFFERS: "disputed",
+    Verdict.LOST: "open",
 }
 WORDS = Words.of("en")
 
@@ -233,6 +234,9 @@ def _checks(bill: Bill, done: BillCheck | None, trouble: str) -> list[Context]:
 
 
 def _own_check(done: BillCheck) -> Context:
+    if done.lost:
+        text = "the keys of a part of this period are lost, so it cannot be checked at home"
+        return {"name": "Own readings", "ok": None, "text": text}
     right = sum(v.verdict is Verdict.HOLDS for v in done.vectors)
     text = f"{right} of {len(done.vectors)} opened sums are what your home opened from its own readings"
     if len(done.bills) > 1:

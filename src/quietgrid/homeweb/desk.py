@@ -65,7 +65,7 @@ class Desk:
     @property
     def first_day(self) -> date:
         """The day the first meter was enrolled."""
-        first = min((meter.d0 for meter in self.home.parts.vault.meters()), default=int(self.now()) // DAY_S)
+        first = min((line.meter.d0 for line in self.home.lines.values()), default=int(self.now()) // DAY_S)
         return date(1970, 1, 1) + timedelta(days=first)
 
     # -- own data --------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class Desk:
         """All meters together, fetched sealed and opened here; absent after now."""
         until = min(window.end, int(self.now()) // self.resolution)
         asked = Window(min(window.first, until), until, self.resolution)
-        first_days = {meter.pid: meter.d0 for meter in self.home.parts.vault.meters()}
+        first_days = {pid: line.meter.d0 for pid, line in self.home.lines.items()}
         with self.lock:
             series = self.home.series(asked)
         return own_of(series, asked, first_days).over(window)

@@ -57,7 +57,7 @@ def document(desk: Desk, bill: Bill) -> BillDocument:
         home = desk.home
         check = home.verify_bill(decode_bill(bill.encode()))
         platform = home.parts.platform
-        right = check.verdict.value != "differs" and len(check.bills) == 1
+        right = check.verdict.value not in ("differs", "lost") and len(check.bills) == 1
         return BillDocument(
             bill, platform.book(bill.window.first), platform.records(bill.window), check.proof if right else None,
             platform.vouching(bill.window),

@@ -54,6 +54,21 @@ def issue_link(state: Path, home: int, port: int, clock: Clock) -> str:
     return f"http://home.localhost:{port}/sign-in?token={token}"
 
 
+def renew_link(state: Path, home: int, port: int, store: VaultStore, clock: Clock) -> str:
+    """Sign everybody out of a home whose key was replaced, void its links, and make one new link.
+
+    Args:
+        store: The household process's.
+    """
+    folder = state / "households"
+    LinkSessions(store, clock, folder).end_all([home])
+    with store.begin() as tx:
+        for link in _read(folder / FILE):
+            if link.home == str(home):
+                tx.documents.replace(_USED, link.sha256, b"")
+    return issue_link(state, home, port, clock)
+
+
 class LinkSessions(Sessions):
     """Sessions that also take the supervisor's links.
 

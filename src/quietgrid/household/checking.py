@@ -56,6 +56,8 @@ class Verdict(StrEnum):
     ESTIMATED = "estimated"
     """Nothing was opened; the bill uses an estimate."""
     DIFFERS = "differs"
+    LOST = "lost"
+    """The keys of a part of the period are lost: nobody can check it at home any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def read_page(
     if (page.keyholder, page.home, page.after) != (keyholder, vault.home, at):
         raise VerificationError("not the page that was asked for", where=f"ledger {keyholder}", fix="ask again")
     keys = ledger_keys(vault, keyholder)
+    closed = bool(vault.recovered_ledger()) and keyholder not in vault.recovered_ledger()
     entries = []
     for item in page.items:
         head = next_hash(head, item.digest)
@@ -87,20 +88,22 @@ def read_page(
                 fix="tell the auditor; compare with the other keyholders",
             )  # fmt: skip
         at = item.seq
-        entries.append(_entry(item, keyholder, vault.home, keys))
+        entries.append(_entry(item, keyholder, vault.home, keys, closed))
     return entries, (at, head if page.items else seen[1])
 
 
 def ledger_keys(vault: Vault, keyholder: int) -> list[bytes]:
-    """The ledger keys a keyholder can have for this home, one a meter, the first meter's first."""
+    """The ledger keys a keyholder can have for this home: a recovered one, or one a meter, the first meter's first."""
     pairs = list(PAIRS_OF[keyholder])
-    return [
+    recovered = [key for index, key in vault.recovered_ledger().items() if index == keyholder]
+    return recovered + [
         ledger_key(np.ascontiguousarray(meter.chain(vault.community)[pairs]).tobytes(), meter.pid, keyholder)
         for meter in vault.meters()
     ]
 
 
-def _entry(item: LedgerItem, keyholder: int, home: int, keys: Sequence[bytes]) -> Entry:
+def _entry(item: LedgerItem, keyholder: int, home: int, keys: Sequence[bytes], closed: bool) -> Entry:
+    """`closed`: the home lost its keys, and this keyholder has not released its own yet."""
     mine = item.home == home
     if not item.salt:
         return Entry(keyholder, item.seq, mine, item.kind != "other", None)
@@ -110,8 +113,18 @@ def _entry(item: LedgerItem, keyholder: int, home: int, keys: Sequence[bytes]) -
             where=f"keyholder {keyholder}, entry {item.seq}",
             fix="tell the auditor",
         )
+    if mine and closed and not _opens(item, home, keys):
+        return Entry(keyholder, item.seq, mine, True, None)
     body = _open(item, home, keys) if mine else item.body
     return Entry(keyholder, item.seq, mine, False, decode(LedgerNote, body))
+
+
+def _opens(item: LedgerItem, home: int, keys: Sequence[bytes]) -> bool:
+    try:
+        _open(item, home, keys)
+    except VerificationError:
+        return False
+    return True
 
 
 def _open(item: LedgerItem, home: int, keys: Sequence[bytes]) -> bytes:
@@ -157,12 +170,16 @@ def merge(entries: Sequence[Entry], tz: str) -> list[Explained]:
         first = min(notes, key=lambda note: note.at)
         said = {(tuple(n.vectors), tuple(n.values), tuple(n.counts), n.first, n.end, n.node) for n in notes}
         holders = tuple(sorted({entry.keyholder for entry in same}))
-        out.append(Explained(first.at, explain(first, tz), mine, kind, holders, len(said) == 1, subject.hex(), first))
+        out.append(
+            Explained(
+                first.at, explain(first, tz, mine=mine), mine, kind, holders, len(said) == 1, subject.hex(), first
+            )
+        )
     return sorted(out, key=lambda row: row.at, reverse=True)
 
 
-def explain(note: LedgerNote, tz: str) -> str:
-    """One entry in plain words, in local time.
+def explain(note: LedgerNote, tz: str, *, mine: bool = False) -> str:
+    """One entry in plain words, in local time. `mine`: it is about this home alone.
 
     >>> note = LedgerNote("totals", "Birch Lane 1", 1_900_800, 1_900_896, 900, "import", [], [], [31], "platform",
     ...                   "feeder totals", "floor", b"", [], 0.0)
@@ -172,6 +189,11 @@ def explain(note: LedgerNote, tz: str) -> str:
     span = _span(note, tz)
     if note.kind in ("bill", "fact"):
         return _facts(note, span)
+    if note.kind == "recovered" and mine:
+        return (
+            f"Your household's key was replaced with the approval of {note.asked_by}. Those who approved handed the "
+            "day keys they still had of your meters to the new key."
+        )
     if note.kind == "refused":
         reason = RULES.get(note.rule, f"rule {note.rule}")
         return f"{note.asked_by.capitalize()} asked for a number about your home for {span} and was refused: {reason}."
@@ -183,6 +205,7 @@ def explain(note: LedgerNote, tz: str) -> str:
         "bills": f"The bills of all homes of {note.node} for {span} were opened together: a few sums a home.",
         "late": f"Late readings of {note.node} for {span} entered the bills of several homes together.",
         "event": f"One number for each home that had agreed was opened about an event in {note.node}, {span}.",
+        "recovered": f"A home's household key was lost and replaced with the approval of {note.asked_by}.",
         "restored": "This keyholder had been away and took over what the other two had recorded.",
     }  # fmt: skip
     return texts.get(note.kind, f"{note.kind} about {note.node or 'the community'} for {span}: {note.why}.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quietgrid.crypto.secret.masks import add_masks, day_step
 from quietgrid.errors import InputError, VerificationError
-from quietgrid.household.vault import MeterRoots
+from quietgrid.household.vault import MeterRoots, RecoveredMeter
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.quantity import MAX_READING_WH
 from quietgrid.wire.columns import unpack_bits
@@ -30,9 +30,18 @@ class KeyLine:
     """
 
     def __init__(self, community: bytes, meter: MeterRoots) -> None:
-        self.meter = meter
+        self.meter: MeterRoots | RecoveredMeter = meter
         self._chain = meter.chain(community)
         self._days: list[NDArray[np.uint8]] = []
+
+    def holds(self, day: int) -> bool:
+        """Whether the home has the keys of a day."""
+        return day >= self.meter.d0
+
+    def span(self, window: Window) -> Window:
+        """The part of a window of which the home has the keys."""
+        first = self.meter.d0 * slots_per_day(window.resolution)
+        return window.intersect(Window(first, max(first, window.end), window.resolution))
 
     def keys(self, first: int, end: int) -> NDArray[np.uint8]:
         """Day keys of days [first, end): uint8 [3, end - first, 32].
@@ -51,6 +60,36 @@ class KeyLine:
         if not held:
             return np.empty((3, 0, 32), np.uint8)
         return np.ascontiguousarray(np.stack(held, axis=1))
+
+
+class HeldLine(KeyLine):
+    """The day keys of a meter whose roots are lost, as far as keyholders released them."""
+
+    def __init__(self, meter: RecoveredMeter) -> None:
+        self.meter = meter
+        self._first, self._end = meter.first, meter.end
+        self._held = np.frombuffer(meter.keys, np.uint8).reshape(-1, 3, 32)
+
+    def holds(self, day: int) -> bool:
+        """See `KeyLine`."""
+        return self._first <= day < self._end
+
+    def span(self, window: Window) -> Window:
+        """See `KeyLine`."""
+        per_day = slots_per_day(window.resolution)
+        return window.intersect(Window(self._first * per_day, self._end * per_day, window.resolution))
+
+    def keys(self, first: int, end: int) -> NDArray[np.uint8]:
+        """See `KeyLine`.
+
+        Raises:
+            InputError: the key of a day is lost.
+        """
+        if not self._first <= first <= end <= self._end:
+            raise InputError(
+                "the keys of this day are lost", where=f"day {first}", fix=f"held: {self._first}..{self._end - 1}"
+            )
+        return np.ascontiguousarray(self._held[first - self._first : end - self._first].transpose(1, 0, 2))
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ from quietgrid.household.checking import (
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
 from quietgrid.household.links import HolderLink, PlatformLink
-from quietgrid.household.opening import KeyLine, OwnSeries, open_series
+from quietgrid.household.opening import HeldLine, KeyLine, OwnSeries, open_series
 from quietgrid.household.proofs import FrameProof, check_records, find_omissions, open_records, release_scalars
 from quietgrid.household.sharing import consents_for, share_days
 from quietgrid.household.vault import Vault
-from quietgrid.model.interval import Clock, Window, day_window, slots_per_day
+from quietgrid.model.interval import Clock, Window, day_window
 from quietgrid.model.question import Book
 from quietgrid.model.readings import EXPORT, IMPORT, Readings
 from quietgrid.store import VaultStore
@@ -41,7 +41,7 @@ from quietgrid.store.household import GivenConsent
 from quietgrid.wire.columns import book_of
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import BookMessage, CommunityCard, Consent, Prices, Refusal
-from quietgrid.wire.own import Erase, SealedSeries, Withdrawal
+from quietgrid.wire.own import BillScalars, Erase, SealedSeries, Withdrawal
 
 
 @dataclass
@@ -69,6 +69,7 @@ class BillCheck:
         bills: The bill, or the run of bills that had to be taken together because of late readings.
         vectors: One check a vector. disputed: (pid, day, vector) of commitments that do not open to our own sums.
         records: Signed days it rests on. proof: The signed scalars for whoever wants to check the bills.
+        lost: The home lost keys of the period: nothing was checked, and the proof is empty.
     """
 
     bills: list[BillView]
@@ -76,10 +77,13 @@ class BillCheck:
     disputed: list[tuple[int, int, str]]
     records: int
     proof: Signed
+    lost: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """The worst of the vectors' verdicts; a disputed commitment differs."""
+        if self.lost:
+            return Verdict.LOST
         return Verdict.DIFFERS if self.disputed else overall(self.vectors)
 
 
@@ -100,7 +104,19 @@ class Home:
         for meter in vault.meters():
             if meter.pid not in self._lines:
                 self._lines[meter.pid] = KeyLine(vault.community, meter)
+        for held in vault.recovered():
+            line = self._lines.get(held.pid)
+            if line is None or line.meter != held:
+                self._lines[held.pid] = HeldLine(held)
         return self._lines
+
+    def lost(self, window: Window) -> bool:
+        """Whether the keys of some day of a window are lost, although a meter of the home had enrolled."""
+        lines = list(self.lines.values())
+        since = min((line.meter.d0 for line in lines), default=0)
+        return bool(self.parts.vault.recovered()) and any(
+            day >= since and not any(line.holds(day) for line in lines) for day, _, _ in window.by_day()
+        )
 
     # -- own data --------------------------------------------------------------------------------------------------
 
@@ -108,7 +124,7 @@ class Home:
         """Every register of every own meter over a window, opened here; absent before a meter's first day."""
         out = []
         for pid, line in self.lines.items():
-            known = self._since(line, window)
+            known = line.span(window)
             for register in (IMPORT, EXPORT):
                 if len(known) and line.meter.registers >> register & 1:
                     sealed = self.parts.platform.sealed(pid, register, known)
@@ -147,16 +163,21 @@ class Home:
     def verify_bill(self, bill: BillView) -> BillCheck:
         """Recompute a bill at home and check the meters' commitments against our own readings.
 
-        Where late readings are on another bill, all bills so far are taken together.
+        Where late readings are on another bill, all bills so far are taken together. Where keys are lost, nothing is
+        checked and the verdict says so.
 
         Raises:
             VerificationError: book, prices or day records are not signed by whom they should be.
         """
+        if self.lost(bill.window):
+            nothing = BillScalars(self.parts.vault.home, bill.window.first, bill.window.end, bill.window.resolution, [])
+            return BillCheck([bill], [], [], 0, self.parts.vault.identity.sign(nothing), lost=True)
         run = [self._billed(bill)]
         checks = check_bill(run[0])
         if overall(checks) is Verdict.WAITING:
             newest = {view.window.first: view for view in sorted(self._views(), key=lambda view: view.version)}
             others = [view for first, view in sorted(newest.items()) if first != bill.window.first]
+            others = [view for view in others if not self.lost(view.window)]
             whole = sorted([*run, *(self._billed(view) for view in others)], key=lambda b: b.bill.window.first)
             if overall(check_run(whole)) is not Verdict.WAITING:
                 run, checks = whole, check_run(whole)
@@ -172,9 +193,15 @@ class Home:
         """Check a bill and, unless it differs, hand its scalars to the platform so that others can check it too.
 
         Raises:
-            VerificationError: the bill is not what the meters measured; nothing is handed over.
+            VerificationError: the bill is not what the meters measured; nothing is handed over. NotFoundError: keys of
+                the period are lost, so nobody can prove anything about it.
         """
         check = self.verify_bill(bill)
+        if check.lost:
+            raise NotFoundError(
+                "the keys of a part of this period are lost", where=f"period from slot {bill.window.first}",
+                fix="the bill stands as it is; others can still compare the keyholders' ledgers",
+            )  # fmt: skip
         if check.verdict is Verdict.DIFFERS:
             raise VerificationError(
                 "the bill is not what the meter measured", where=f"period from slot {bill.window.first}",
@@ -211,6 +238,9 @@ class Home:
                     BilledFact(name, registers.get(name, IMPORT), value, count, 0, 0)
                     for name, value, count in zip(note.vectors, note.values, counts, strict=True)
                 ]
+                if self.lost(window):
+                    out.append((row, Verdict.LOST))
+                    continue
                 checks = check_bill(self._billed(BillView(self.parts.vault.home, window, facts, 0)))
                 out.append((row, overall(checks)))
         return out
@@ -239,7 +269,7 @@ class Home:
         series: list[SealedSeries] = []
         for pid, line in self.lines.items():
             for day in sorted(set(days)):
-                window = self._since(line, day_window(day, self.parts.card.resolution))
+                window = line.span(day_window(day, self.parts.card.resolution))
                 registers = [r for r in (IMPORT, EXPORT) if line.meter.registers >> r & 1 and len(window)]
                 series += [self.parts.platform.sealed(pid, register, window) for register in registers]
         package = share_days(vault, list(self.lines.values()), series, consents, recipient)
@@ -305,11 +335,6 @@ class Home:
         book = self._book(bill.window)
         prices = {v.feed: self._prices(v.feed, bill.window) for v in book.vectors if v.rule == "prices"}
         return Billed(bill, book, self.series(bill.window), prices)
-
-    def _since(self, line: KeyLine, window: Window) -> Window:
-        """The part of a window since a meter's first day."""
-        first = line.meter.d0 * slots_per_day(window.resolution)
-        return window.intersect(Window(first, max(first, window.end), window.resolution))
 
     def _check_series(self, sealed: SealedSeries, asked: Window, register: int) -> None:
         got = (sealed.first, sealed.end, sealed.resolution, sealed.register, sealed.community)

@@ -71,7 +71,7 @@ def share_days(
             raise InputError("a series reaches beyond the chosen days", where=f"meter {part.pid}", fix="cut it by day")
     keys = []
     for line in lines:
-        held = [day for day in days if day >= line.meter.d0]
+        held = [day for day in days if line.holds(day)]
         message = DayKeys(
             vault.community, line.meter.pid, held, [line.keys(day, day + 1)[:, 0].tobytes() for day in held]
         )

@@ -1,15 +1,17 @@
 """The vault of one home: the keys that open everything it ever measured, in files that can be forgotten.
 
 One folder a home: ``identity.key`` (Ed25519 seed), ``sealing.key`` (HPKE), ``meters/<pid>`` (roots of one meter), each
-0600 and written once. Erasing overwrites every file in place and unlinks it. Source: PROTOCOL A, "Keys" and "Erasure";
-C, K12. Does not give: erasure on media that keep old blocks, nor of backups that were copied away: the printed code
-must be destroyed as well.
+0600 and written once. After a key recovery also ``recovered/<pid>``, day keys in the place of lost roots, and
+``recovered/ledger``, the keyholders' ledger keys of the home. Erasing overwrites every file in place and unlinks it.
+Source: PROTOCOL A, "Keys" and "Erasure"; C, K12. Does not give: erasure on media that keep old blocks, nor of backups
+that were copied away: the printed code must be destroyed as well.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from quietgrid.errors import ConflictError, NotFoundError, VerificationError
 from quietgrid.wire.messages import Adoption, Enrol
 
 _IDENTITY, _SEALING, _METERS, _HOME = "identity.key", "sealing.key", "meters", "home"
+_RECOVERED, _LEDGER = "recovered", "ledger"
 
 
 class MeterRoots(msgspec.Struct, array_like=True, frozen=True):
@@ -47,6 +50,43 @@ class MeterRoots(msgspec.Struct, array_like=True, frozen=True):
         return chain_keys(np.frombuffer(self.roots, np.uint8).reshape(3, 32), community, self.pid, self.d0)
 
 
+class RecoveredMeter(msgspec.Struct, array_like=True, frozen=True):
+    """One meter whose roots are lost, with the day keys that keyholders still had: secret.
+
+    Args:
+        pid, d0, registers, meter_pk: As in `MeterRoots`. first: first UTC day with keys; `d0` and no keys if none is.
+        keys: 96 bytes a day from `first` on, pairs in order.
+    """
+
+    pid: int
+    d0: int
+    registers: int
+    meter_pk: bytes
+    first: int
+    keys: bytes
+
+    @property
+    def end(self) -> int:
+        """The day after the last one with keys."""
+        return self.first + len(self.keys) // 96
+
+    def joined(self, later: RecoveredMeter) -> RecoveredMeter:
+        """With the days that a later release has more.
+
+        Raises:
+            VerificationError: another meter, or another key for the same day.
+        """
+        if not self.keys or not later.keys or not self.first <= later.first <= self.end:
+            return later if later.keys else self
+        shared = min(self.end, later.end) - later.first
+        at = 96 * (later.first - self.first)
+        if (self.pid, self.meter_pk) != (later.pid, later.meter_pk) or (
+            self.keys[at : at + 96 * shared] != later.keys[: 96 * shared]
+        ):
+            raise VerificationError("a recovered key differs from before", where=f"meter {self.pid}", fix="ask why")
+        return msgspec.structs.replace(self, keys=self.keys + later.keys[96 * shared :])
+
+
 class _Backup(msgspec.Struct, array_like=True, frozen=True):
     """What the recovery code wraps."""
 
@@ -55,6 +95,8 @@ class _Backup(msgspec.Struct, array_like=True, frozen=True):
     seed: bytes
     sealing: bytes
     meters: list[MeterRoots]
+    recovered: list[RecoveredMeter] = []
+    ledger: dict[int, bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -134,9 +176,42 @@ class Vault:
         ]
         return sorted(found, key=lambda meter: (meter.d0, meter.pid))
 
+    # -- after a key recovery --------------------------------------------------------------------------------------
+
+    def keep_recovered(self, meters: Sequence[RecoveredMeter], ledger: Mapping[int, bytes]) -> None:
+        """Keep what keyholders released; more days of a meter join those that are here.
+
+        Args:
+            meters: Those without roots here. ledger: keyholder -> its ledger key of the home.
+        """
+        known = {meter.pid: meter for meter in self.recovered()}
+        for meter in meters:
+            whole = known[meter.pid].joined(meter) if meter.pid in known else meter
+            _renew(self._folder / _RECOVERED / str(meter.pid), msgspec.msgpack.encode(whole))
+        both = {**self.recovered_ledger(), **ledger}
+        _renew(self._folder / _RECOVERED / _LEDGER, msgspec.msgpack.encode(both))
+
+    def recovered(self) -> list[RecoveredMeter]:
+        """Meters whose roots are lost, oldest first."""
+        found = [
+            msgspec.msgpack.decode(load_or_create_secret(path, bytes), type=RecoveredMeter)
+            for path in (self._folder / _RECOVERED).glob("*")
+            if path.name.isdecimal()
+        ]
+        return sorted(found, key=lambda meter: (meter.d0, meter.pid))
+
+    def recovered_ledger(self) -> dict[int, bytes]:
+        """keyholder -> its ledger key of the home, where it was released; empty for a home that lost nothing."""
+        path = self._folder / _RECOVERED / _LEDGER
+        return msgspec.msgpack.decode(path.read_bytes(), type=dict[int, bytes]) if path.exists() else {}
+
+    # -- backup ----------------------------------------------------------------------------------------------------
+
     def backup(self) -> Backup:
         """Wrap all keys under a fresh random code, to be printed once. Nothing of it is kept here."""
-        payload = _Backup(self.community, self.home, self.identity.seed(), self.kem.to_bytes(), self.meters())
+        keys = (self.identity.seed(), self.kem.to_bytes())
+        past = (self.recovered(), self.recovered_ledger())
+        payload = _Backup(self.community, self.home, *keys, self.meters(), *past)
         code = new_code()
         blob = wrap(msgspec.msgpack.encode(payload), code, _context(self.community, self.home))
         return Backup(print_code(code), blob)
@@ -160,6 +235,8 @@ class Vault:
         vault = cls(folder)
         for meter in kept.meters:
             vault._keep(meter)
+        if kept.ledger or kept.recovered:
+            vault.keep_recovered(kept.recovered, kept.ledger)
         return vault
 
     def erase(self) -> None:
@@ -184,6 +261,23 @@ class Vault:
 
 def _context(community: bytes, home: int) -> bytes:
     return b"qg1 vault" + community + home.to_bytes(8, "little")
+
+
+def _renew(path: Path, secret: bytes) -> None:
+    """Put a secret in the place of an older one, whole or not at all; the older one is overwritten."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh, old = path.with_suffix(".next"), path.with_suffix(".old")
+    for rest in (fresh, old):
+        if rest.exists():  # of a run that was cut off
+            _overwrite(rest)
+            rest.unlink()
+    load_or_create_secret(fresh, lambda: secret)
+    if path.exists():
+        os.link(path, old)
+    os.replace(fresh, path)
+    if old.exists():
+        _overwrite(old)
+        old.unlink()
 
 
 def _overwrite(path: Path) -> None:

@@ -162,8 +162,11 @@ class State:
         later = {seat.pid for seat in self.plan.seats}
         for signed in self.plan.enrolments:
             message = decode(Enrol, signed.body)
-            if message.pid in later:
-                Vault(self.folders.households / str(message.home)).take_roots(signed)
+            folder = self.folders.households / str(message.home)
+            if message.pid in later and (folder / "home").exists():  # a household may have lost its vault
+                vault = Vault(folder)
+                if vault.identity.public == message.household_pk:  # or its key, and got back in with another
+                    vault.take_roots(signed)
 
     # -- households move -------------------------------------------------------------------------------------------
 

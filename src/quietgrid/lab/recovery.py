@@ -1,17 +1,25 @@
-"""A home's vault in a file under a printed code (PROTOCOL C, K12), and back.
+"""A home's vault in a file under a printed code (PROTOCOL C, K12), and back; and without it, by two keyholders.
 
 The file names community and home, so that the code alone is needed to read it; what it wraps is `household.vault`'s.
+A recovery by keyholders is asked for with a file that holds a signed request (`wire.recovery`), nothing secret.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from quietgrid.errors import ConflictError, InputError, VerificationError
+from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
+from quietgrid.errors import ConflictError, InputError, NotFoundError, VerificationError
 from quietgrid.household.vault import Backup, Vault
+from quietgrid.runtime.founding import Folders, read_card
+
+if TYPE_CHECKING:
+    from quietgrid.household.recovering import Recovered
 
 _MAGIC = "qg1 backup"
 
@@ -59,3 +67,85 @@ def restore_backup(households: Path, path: Path, code: str) -> Vault:
     if kept.magic != _MAGIC:
         raise VerificationError("not a backup of a vault", where=str(path), fix="name the right file")
     return Vault.restore(households / str(kept.home), kept.community, kept.home, Backup(code.strip(), kept.blob))
+
+
+def save_request(state: Path, home: int, path: Path, now: float) -> Signed:
+    """Fresh keys for a home that lost its own, and the file with the request that is carried to two keyholders.
+
+    Called again before it was granted: the same keys and request.
+
+    Args:
+        state: The state folder. now: the machine's Unix seconds.
+
+    Raises:
+        ConflictError: the home's vault is there and has the keys of its meters.
+    """
+    from quietgrid.household.recovering import make_request
+
+    folders = Folders(state)
+    signed = make_request(folders.households / str(home), read_card(folders.card).community, home, now)
+    path.write_bytes(pack_signed(signed))
+    return signed
+
+
+def load_request(path: Path) -> Signed:
+    """The request in such a file.
+
+    Raises:
+        InputError: no such file. VerificationError: something else is in it.
+    """
+    try:
+        return unpack_signed(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError("there is no such file", where=str(path), fix="check the path") from error
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A home is back.
+
+    Args:
+        recovered: What the keyholders handed over. link: the new sign-in link; "" while fewer than two know the key.
+    """
+
+    recovered: Recovered
+    link: str
+
+
+def finish_recovery(state: Path, home: int) -> Finished:
+    """Fetch what the keyholders release, show the platform their word, and renew the home's sign-in.
+
+    May be called again, also after it was cut off: what came stays, and more days join them.
+
+    Raises:
+        NotFoundError: no recovery was asked for here.
+    """
+    import httpx
+
+    from quietgrid.homeweb import renew_link
+    from quietgrid.household.links import TIMEOUT_S, SignedClient
+    from quietgrid.household.recovering import HttpRelease, collect, send_proof
+    from quietgrid.lab.up import HOST, read_ports
+    from quietgrid.model.interval import SystemClock
+    from quietgrid.store import open_vault
+    from quietgrid.wire.recovery import NEEDED
+
+    folders, ports, clock = Folders(state), read_ports(state), SystemClock()
+    card, folder = read_card(folders.card), folders.households / str(home)
+    if not (folder / "request").exists():
+        raise NotFoundError("no recovery was asked for here", where=f"home {home}", fix="begin with --new")
+    vault = Vault(folder)
+
+    def client(url: str) -> SignedClient:
+        reach = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        return SignedClient(reach, vault.identity, card.community, home)
+
+    found = collect(vault, card, [HttpRelease(client(url)) for url in ports.keyholder_urls()])
+    if len(found.took_over) < NEEDED:
+        return Finished(found, "")
+    send_proof(client(f"http://{HOST}:{ports.platform}"), home, found.proof)
+    store = open_vault(folders.households / "homes.db", clock)
+    try:
+        return Finished(found, renew_link(state, home, ports.household, store, clock))
+    finally:
+        store.close()

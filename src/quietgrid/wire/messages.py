@@ -371,7 +371,7 @@ class Head(Message, frozen=True):
 class LedgerNote(Message, frozen=True):
     """The body of a privacy-ledger entry, in the words of the protocol; `household` puts it in plain words.
 
-    `kind`: close, totals, bills, late, event (about a node), bill, fact, refused (about a home), restored.
+    `kind`: close, totals, bills, late, event (about a node), bill, fact, refused, recovered (about a home), restored.
     `node`: leaf or union. `first`/`end`: absolute slots. `quantity`: of totals. `vectors`: of facts.
     `values`: opened numbers of a home's facts. `counts`: cells behind them; of totals, the fewest and the most homes
     in one that opened. `rule`: the rule that allowed or refused.
