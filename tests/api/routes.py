@@ -27,7 +27,6 @@ QUERIES: dict[str, dict[str, Any]] = {
 BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/billing/runs": {"period": "2016-06-01"},
     f"{PREFIX}/published": {"statistic": "use"},
-    f"{PREFIX}/published": {"statistic": "use"},
     f"{PREFIX}/questions/spy": {"home": "1001"},
     f"{PREFIX}/demo/pace": {"do": "pause"},
 }

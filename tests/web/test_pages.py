@@ -24,6 +24,7 @@ PAGES = {
     "/mdms/quality": {"analyst", "auditor", "operator"},
     "/mdms/billing": {"analyst", "operator"},
     "/mdms/roles": {"analyst", "operator"},
+    "/mdms/published": {role.value for role in Role},
     "/audit": {"auditor"},
     "/audit/bundle.zip": {"auditor"},
     "/account": {role.value for role in Role},

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("quietgrid.cli.simulate", "Run a community in this process and check every number."),
     "open": ("quietgrid.cli.own:opening", "Open your own readings with your own keys."),
     "bill": ("quietgrid.cli.own:billing", "Show your bill and check it against your own readings."),
+    "publish": ("quietgrid.cli.publish", "Publish statistics of a month, with noise where homes are few; list them."),
     "export": ("quietgrid.cli.export", "Write what an auditor needs, in one file."),
     "platform": ("quietgrid.cli.processes:platform", "Run the platform's process."),
     "household": ("quietgrid.cli.registry:household", "Run the households' process; print and use a recovery code."),

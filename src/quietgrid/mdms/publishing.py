@@ -142,8 +142,8 @@ def draw(
             fix="publish the use of all homes, or give all feeders the same tariffs",
         )  # fmt: skip
     kept = list(plain)
-    sensitivity, bound = _sensitivity(statistic, publishing.bound_wh)
-    scale = Fraction(sensitivity * 1000, epsilon_milli)
+    reach, bound = sensitivity(statistic, publishing.bound_wh)
+    scale = Fraction(reach * 1000, epsilon_milli)
     figures: list[Figure] = []
     names, costs = np.full(len(cohort.homes), "", object), np.zeros(len(cohort.homes), np.int64)
     for name, rows in groups:
@@ -158,7 +158,7 @@ def draw(
     chosen = np.flatnonzero(names != "")
     some = any(figure.noisy for figure in figures)
     return Drawn(
-        figures, chosen, names[chosen].tolist(), costs[chosen], sensitivity if some else 0, bound if some else 0
+        figures, chosen, names[chosen].tolist(), costs[chosen], reach if some else 0, bound if some else 0
     )  # fmt: skip
 
 
@@ -177,8 +177,8 @@ def _count(cohort: Cohort, rows: Bools) -> int:
     return int((rows & cohort.measured).sum())
 
 
-def _sensitivity(statistic: Statistic, bound_wh: int) -> tuple[int, int]:
-    """How far one home can move all figures together, and what its figure is clipped at."""
+def sensitivity(statistic: Statistic, bound_wh: int) -> tuple[int, int]:
+    """How far one home can move all figures together (Wh, or homes), and what its figure is clipped at."""
     if statistic is Statistic.SPREAD:
         return 2, 0
     return (2 if statistic is Statistic.BANDS else 1) * bound_wh, bound_wh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +24,15 @@ class Statistic(StrEnum):
     """How many homes drew how much. Counts can single out a home, so they always carry noise."""
 
 
+STATISTIC_NAMES: Mapping[Statistic, str] = {
+    Statistic.USE: "Used by all homes",
+    Statistic.EXPORT: "Fed in",
+    Statistic.KINDS: "Used, by kind of party",
+    Statistic.TARIFFS: "Used, by tariff",
+    Statistic.BANDS: "Used, by band of the day",
+    Statistic.SPREAD: "Homes, by what they used",
+}
+"""As people read them."""
 EDGES_KWH = (0, 100, 200, 300, 400, 600, 1_000)
 """Where the classes of `Statistic.SPREAD` begin, kWh a period; the last is open."""
 

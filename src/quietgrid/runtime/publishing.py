@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
-from quietgrid.algorithms.laplace import Below
+from quietgrid.algorithms.laplace import Below, half_width
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.errors import GateRefusal, InputError, NotFoundError, UnavailableError
-from quietgrid.mdms.publishing import IMPORTED, Cohort, Drawn, cohort_of, draw
+from quietgrid.mdms.publishing import IMPORTED, Cohort, Drawn, cohort_of, draw, sensitivity
 from quietgrid.model.interval import Window, zone
 from quietgrid.model.publication import PublishRules, Statistic
 from quietgrid.runtime.periods import Periods
@@ -145,6 +146,11 @@ class Publishing:
         with self._store.read() as tx:
             return [publication_of(signed) for signed in tx.publications.all()]
 
+    def margin(self, statistic: Statistic, epsilon_milli: int | None = None) -> int:
+        """How far noise can move a figure of a statistic (95 %): known before it is drawn. Wh, or homes."""
+        reach, _ = sensitivity(statistic, self.rules.bound_wh)
+        return half_width(Fraction(reach * 1000, epsilon_milli or self.rules.epsilon_milli))
+
     def spent(self, year: int | None = None) -> list[SpentRow]:
         """The epsilon ledger, by home and year."""
         with self._store.read() as tx:
@@ -157,6 +163,10 @@ class Publishing:
             rows = tx.publications.of_home(home)
         message = OwnParts(parts.card.community, home, [Part(*row) for row in rows], float(parts.clock.now()))
         return parts.identity.sign(message)
+
+    def name_of(self, found: Publication) -> str:
+        """``2026-03``: the local month in which a publication's period starts."""
+        return f"{found.window.start_time.astimezone(zone(self._platform.parts.card.tz)):%Y-%m}"
 
     def months(self) -> dict[str, Window]:
         """``2026-03`` (the local month in which it starts) -> billing period whose bills are made, newest first."""
@@ -197,10 +207,10 @@ def statistic_of(name: str) -> Statistic:
 def shown(milli: int) -> str:
     """Thousandths as people write them.
 
-    >>> shown(500), shown(6_000)
-    ('0.5', '6')
+    >>> shown(500), shown(6_000), shown(0)
+    ('0.5', '6', '0')
     """
-    return f"{milli / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{milli / 1000:g}"
 
 
 def milli(epsilon: float) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,5 +50,25 @@ def volumes(days: list[str], answered: list[int], refused: list[int]) -> Spec:
         "series": [
             {"name": "Answered", "color": "grid", "style": "bar", "stack": "a", "data": answered},
             {"name": "Refused", "color": "export", "style": "hatch", "stack": "a", "data": refused},
+        ],
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """A bar: its label, its value, and how far noise may have moved it (95 %), 0 without."""
+
+    label: str
+    value: float
+    margin: float
+
+
+def ranged(bars: Sequence[Ranged], name: str, unit: str, colour: str) -> Spec:
+    """Bars with the interval that noise leaves; with noise a value can lie below zero."""
+    return {
+        "kind": "bars", "time": False, "x": [bar.label for bar in bars], "x_title": "", "unit": unit, "digits": 0,
+        "series": [
+            {"name": name, "color": colour, "style": "bar", "data": [bar.value for bar in bars],
+             "low": [bar.value - bar.margin for bar in bars], "high": [bar.value + bar.margin for bar in bars]}
         ],
     }  # fmt: skip

@@ -117,6 +117,12 @@ def _recover(kit: Kit, home: int, proof: list[bytes]) -> None:
     kit.accounts.sign_out_home(home)
 
 
+@router.get("/published", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def published(kit: Kit, viewer: Asker) -> Response:
+    """What published statistics the home's monthly figure entered: a `Signed[OwnParts]`."""
+    return _answer(kit.publishing.own(_home(viewer, Permission.OWN_BILLS)))
+
+
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""

@@ -2,7 +2,8 @@
 //
 // Charts     <figure class="chart" data-chart> with a spec in <script type="application/json"> or from data-src.
 //            spec: {kind: "lines" | "bars", time, tz, x: [unix or label], x_title, unit, digits,
-//                   series: [{name, color, style: line|dash|area|step|bar|hatch, stack, data: [number | null]}],
+//                   series: [{name, color, style: line|dash|area|step|bar|hatch, stack, data: [number | null],
+//                             low, high: [number], the interval a bar stands for, if it is not exact}],
 //                   threshold: {value, label}}
 //                  {kind: "heatmap", x: [label], y: [label], values: [y][x], max, unit, digits, x_title, y_title}
 //            null is a gap, never zero. Every chart has "Show as table".
@@ -190,6 +191,20 @@ function seriesOption(series, spec) {
   return option;
 }
 
+function whiskers(series) {
+  const color = colour("ink");
+  return {
+    type: "custom", silent: true, animation: false, z: 3, encode: { x: 0, y: [1, 2] },
+    data: series.low.map((low, index) => [index, low, series.high[index]]).filter(([, low, high]) => low < high),
+    renderItem: (_params, api) => {
+      const low = api.coord([api.value(0), api.value(1)]);
+      const high = api.coord([api.value(0), api.value(2)]);
+      const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: color, lineWidth: 1.5 } });
+      return { type: "group", children: [line(...low, ...high), line(low[0] - 5, low[1], low[0] + 5, low[1]), line(high[0] - 5, high[1], high[0] + 5, high[1])] };
+    },
+  };
+}
+
 function axisBase() {
   const ink = colour("ink-2");
   return {
@@ -219,6 +234,10 @@ function cartesian(spec, width) {
           const line = make("div", "line");
           line.append(make("span", "", series.name), make("span", "", numberText(series.data[points[0].dataIndex], spec)));
           box.append(line);
+          const at = points[0].dataIndex;
+          if (series.low && series.low[at] < series.high[at]) {
+            box.append(make("div", "", `95 % between ${numberText(series.low[at], spec)} and ${numberText(series.high[at], spec)}`));
+          }
         }
         return box;
       }),
@@ -231,7 +250,7 @@ function cartesian(spec, width) {
     },
     yAxis: { type: "value", ...axis, name: spec.unit, nameGap: 10, nameTextStyle: { ...axis.nameTextStyle, align: "left" },
       splitNumber: 4, axisLine: { show: false } },
-    series: spec.series.map((series) => seriesOption(series, spec)),
+    series: [...spec.series.map((series) => seriesOption(series, spec)), ...spec.series.filter((series) => series.low).map(whiskers)],
   };
   if (spec.threshold && option.series.length) {
     const color = colour("bad");
@@ -303,8 +322,12 @@ function fillTable(figure) {
   } else {
     heading(spec.x_title);
     spec.series.forEach((series) => heading(series.name, true));
+    const ranged = spec.series.filter((series) => series.low);
+    ranged.forEach((series) => ["95 % from", "to"].forEach((text) => heading(text, true)));
     const labels = spec.time ? timeTexts(spec).map((text) => text.full) : spec.x.map(String);
-    labels.forEach((label, index) => line(label, spec.series.map((series) => series.data[index])));
+    labels.forEach((label, index) => line(label, [
+      ...spec.series.map((series) => series.data[index]), ...ranged.flatMap((series) => [series.low[index], series.high[index]]),
+    ]));
   }
   place.replaceChildren(table);
 }
