@@ -8,7 +8,7 @@ Source: PROTOCOL A, "The gate": floor, one partition, bills. Cost: O(cells).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -107,9 +107,13 @@ def by_home(homes: NDArray[np.uint64], cells: NDArray[Cell]) -> NDArray[Cell]:
     return merged
 
 
+NOBODY: NDArray[np.uint64] = np.zeros(0, np.uint64)
+
+
 def totals_plan(
-    members: MemberList, node: str, quantity: Quantity, closes: Sequence[Closed], rules: GateRules
-) -> TotalsPlan:
+    members: MemberList, node: str, quantity: Quantity, closes: Sequence[Closed], rules: GateRules,
+    shared: NDArray[np.uint64] = NOBODY,
+) -> TotalsPlan:  # fmt: skip
     """The plan of one totals question over one day piece.
 
     Args:
@@ -117,6 +121,7 @@ def totals_plan(
         node: Name of a node of `partition`. quantity: one that the node answers.
         closes: One per leaf of the node, in leaf order, the same day and slots.
         rules: The gate's numbers.
+        shared: Homes that gave the keys of this day to somebody: they are in the sums, not in the floor (G12).
 
     Raises:
         GateRefusal: ``partition`` if node, quantity or closes are not what the partition says.
@@ -137,20 +142,40 @@ def totals_plan(
     version = np.concatenate([c.version for c in closes])
     signs = SIGNS[quantity]
     include = {r: present & capable(members, rows, r)[:, None] for r in signs}
-    counted = include[IMPORT] if IMPORT in include else include[EXPORT]
+    count, allowed = behind(members, rows, counted_cells(include, present, rules), rules, shared)
+    first = closes[0]
+    return TotalsPlan(first.day, first.a, first.b, rows, include, signs, version, count, allowed)
+
+
+def counted_cells(include: Mapping[int, Bits], present: Bits, rules: GateRules) -> Bits:
+    """bool [n, t]: the cells that count for the floor: arrived, of meters certified capable of the register."""
     if not rules.on("capability"):
-        counted = present
+        return present
+    return include[IMPORT] if IMPORT in include else include[EXPORT]
+
+
+def behind(
+    members: MemberList, rows: Ints, counted: Bits, rules: GateRules, shared: NDArray[np.uint64] = NOBODY
+) -> tuple[NDArray[np.int32], Bits]:
+    """How many homes are behind each number, and which numbers may open.
+
+    Args:
+        members: The list. rows: int64 [n]. counted: bool [n, t], cells that count. rules: floor and share.
+        shared: Homes whose readings of this day somebody else can read: they hide nobody.
+
+    Returns: int32 [t], distinct homes in each number, and bool [t].
+    """
     homes = members.homes[rows] if rules.on("homes") else members.pids[rows]
-    arrived = by_home(homes, counted)
-    count = arrived.sum(axis=0).astype(np.int32)
-    allowed = np.ones(present.shape[1], np.bool_)
+    count = by_home(homes, counted).sum(axis=0).astype(np.int32)
+    if len(shared) and rules.on("shared"):
+        counted = counted & ~np.isin(members.homes[rows], shared)[:, None]
+    allowed = np.ones(counted.shape[1], np.bool_)
     if rules.on("floor"):
-        allowed &= count >= rules.k
+        allowed &= by_home(homes, counted).sum(axis=0) >= rules.k
     if rules.on("share"):
         power = by_home(homes, counted * members.connection_w[rows][:, None])
         allowed &= power.max(axis=0, initial=0) * 100 <= power.sum(axis=0) * rules.max_share_percent
-    first = closes[0]
-    return TotalsPlan(first.day, first.a, first.b, rows, include, signs, version, count, allowed)
+    return count, allowed
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
+from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF
 from quietgrid.errors import GateRefusal, InputError, QuietgridError, UnavailableError, VerificationError
@@ -20,9 +20,13 @@ from quietgrid.keyholder.memory import Memory
 from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.peers import Peers
 from quietgrid.model.interval import DAY_S
+from quietgrid.model.question import Kind
 from quietgrid.wire.columns import pack_bits
 from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import LedgerNote, Opened, QuestionMessage, Refusal, Sums
+
+RULE_OF = {Kind.TOTALS.value: "floor", Kind.HALVES.value: "strike-halves"}
+"""The rule by which totals are released; numbers about homes are by batch."""
 
 
 class Answers:
@@ -38,6 +42,7 @@ class Answers:
         out: list[Outcome | None] = [None] * len(questions)
         decided: list[tuple[int, QuestionMessage, Evaluated]] = []
         released = self._released(questions)
+        self._look_at_lots(questions)
         for at, signed in enumerate(questions):
             try:
                 message = open_signed(signed, QuestionMessage, self._parts.card.platform_pk)
@@ -60,6 +65,15 @@ class Answers:
         if ready:
             self._release(questions, ready, out)
         return [o if o is not None else Refusal(500, "", "not answered", "", "") for o in out]
+
+    def _look_at_lots(self, questions: Sequence[Signed]) -> None:
+        """Have the peers' votes on closes that are, or may have been, answered in halves: their lots decide which."""
+        if not self._memory.known.alarms:
+            return
+        asked = [decode(QuestionMessage, signed.body) for signed in questions if signed.name == QuestionMessage.NAME]
+        closes = [digest for question in asked if question.kind != Kind.TOTALS for digest in question.closes]
+        if closes:
+            self._peers.agree(closes)
 
     def _released(self, questions: Sequence[Signed]) -> list[Signed | None]:
         """What was sent before for the same questions: the same bytes for ever."""
@@ -90,7 +104,10 @@ class Answers:
         vectors = [message.vector] if message.vector else []
         if kind in ("bill", "fact"):
             vectors = self._memory.vector_names(message)
-        why = {"totals": "feeder totals", "bills": "bills of the period", "late": "late readings", "event": "an event"}
+        why = {
+            "totals": "feeder totals", "halves": "a meter that spoils totals is looked for",
+            "bills": "bills of the period", "late": "late readings", "event": "an event",
+        }  # fmt: skip
         return LedgerNote(
             kind, message.node, message.first, message.end, resolution, message.quantity, vectors, values, counts,
             "platform", why.get(message.kind, message.kind), rule, message.hash(), list(message.closes),
@@ -127,11 +144,11 @@ class Answers:
                 out[at] = signed
 
     def _notes(self, message: QuestionMessage, ruling: Evaluated) -> list[tuple[int | None, LedgerNote]]:
-        totals = message.kind == "totals"
+        totals = message.kind in RULE_OF
         opened = ruling.counts.reshape(-1)[ruling.allowed.reshape(-1)] if totals else ruling.counts[:0]
         homes = [int(opened.min()), int(opened.max())] if len(opened) else []
         notes: list[tuple[int | None, LedgerNote]] = [
-            (None, self._note(message, message.kind, "floor" if totals else "batch", [], homes))
+            (None, self._note(message, message.kind, RULE_OF.get(message.kind, "batch"), [], homes))
         ]
         if len(ruling.homes):
             counts = ruling.counts.reshape(len(ruling.homes), -1)

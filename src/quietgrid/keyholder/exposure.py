@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from quietgrid.algorithms.halves import halves_plan
 from quietgrid.algorithms.leverage import Facts, Totals, check_leverage, net_total, register_total
-from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, by_home, partition, totals_plan
+from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, TotalsPlan, by_home, partition, totals_plan
+from quietgrid.keyholder.halving import halved_seeds
 from quietgrid.keyholder.known import Known
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import slots_per_day
@@ -27,33 +29,49 @@ def audit_leaf(members: MemberList, leaf: int, plan: BillsPlan, book: Book, know
     Raises:
         GateRefusal: ``leverage``.
     """
-    answered = totals_of(members, leaf, plan, rules)
+    answered = totals_of(members, leaf, plan, known, rules)
     check_leverage(answered, facts_of(members, leaf, plan, book, known), where=members.leaf_names[leaf])
 
 
-def totals_of(members: MemberList, leaf: int, plan: BillsPlan, rules: GateRules) -> list[Totals]:
-    """The slot totals of the leaf's own node over the period, as cells [homes, T] per total."""
+def totals_of(members: MemberList, leaf: int, plan: BillsPlan, known: Known, rules: GateRules) -> list[Totals]:
+    """The slot totals of the leaf's own node over the period, as cells [homes, T] per total.
+
+    Where a close may have been answered in halves, the two halves stand for the total, which is their sum.
+    """
     node = members.leaf_names[leaf]
     quantities = partition(members, rules).get(node, ((), ()))[1]
     shape = (len(plan.homes), plan.weights.shape[1] + len(plan.registers))
     out = []
     for quantity in quantities:
-        cells = {register: np.zeros(shape, np.bool_) for register in (IMPORT, EXPORT)}
+        seeds = halved_seeds(members, node, quantity.value, [close for _, close in plan.pieces], known)
+        parts = [{register: np.zeros(shape, np.bool_) for register in (IMPORT, EXPORT)} for _ in range(3)]
         for offset, close in plan.pieces:
             piece = totals_plan(members, node, quantity, [close], rules)
-            width = close.b - close.a
-            for register, include in piece.include.items():
-                merged = _of_homes(plan, include & piece.allowed)
-                cells[register][:, offset : offset + width] = merged
-        if quantity is Quantity.NET:
-            out.append(net_total(cells[IMPORT], cells[EXPORT]))
-        else:
-            register = IMPORT if quantity is Quantity.IMPORT else EXPORT
-            out.append(register_total(register, cells[register]))
+            where = slice(offset, offset + close.b - close.a)
+            whole = piece.allowed
+            if close.hash in seeds:
+                halves = halves_plan(members, piece, [close], seeds[close.hash], rules)
+                whole = whole & ~halves.parts[0].allowed
+                for cells, half in zip(parts[1:], halves.parts, strict=True):
+                    _add(cells, plan, half, half.allowed, where)
+            _add(parts[0], plan, piece, whole, where)
+        out += [_as_total(quantity, cells) for cells in (parts if seeds else parts[:1])]
     return out
 
 
 def _with_late(plan: BillsPlan, column: int, arrived: Bits, book: Book) -> tuple[Ints, Bits]:
+def _add(cells: dict[int, Bits], plan: BillsPlan, piece: TotalsPlan, opened: Bits, where: slice) -> None:
+    for register, include in piece.include.items():
+        cells[register][:, where] = _of_homes(plan, include & opened)
+
+
+def _as_total(quantity: Quantity, cells: dict[int, Bits]) -> Totals:
+    if quantity is Quantity.NET:
+        return net_total(cells[IMPORT], cells[EXPORT])
+    register = IMPORT if quantity is Quantity.IMPORT else EXPORT
+    return register_total(register, cells[register])
+
+
     """One vector's weights and cells, with one more place for the late cells that enter its number.
 
     Late cells are in no total of the period; all of a home's late cells of a vector only ever appear together, so one

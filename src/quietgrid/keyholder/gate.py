@@ -17,12 +17,22 @@ from quietgrid.keyholder.cells import bills_cells, totals_cells
 from quietgrid.keyholder.events import check_with_prices, evaluate_event
 from quietgrid.keyholder.exposure import audit_leaf
 from quietgrid.keyholder.known import Known
-from quietgrid.keyholder.ruling import Evaluated, book_weights, closes_of, erased, find_book, leaf_of
+from quietgrid.keyholder.ruling import (
+    Evaluated,
+    book_weights,
+    check_total,
+    closes_of,
+    erased,
+    find_book,
+    leaf_of,
+    quantity_of,
+)
+from quietgrid.keyholder.halving import evaluate_halves
 from quietgrid.keyholder.sums import bills_component, totals_component
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
-from quietgrid.model.question import Book, Kind, Quantity
+from quietgrid.model.question import Book, Kind
 from quietgrid.wire.messages import LateClose, QuestionMessage
 
 __all__ = ["Evaluated", "evaluate", "late_of"]
@@ -40,7 +50,7 @@ def evaluate(question: QuestionMessage, known: Known, rules: GateRules) -> Evalu
     except ValueError as error:
         raise GateRefusal("kind", "no such kind of question", where=question.kind, fix="ask totals or bills") from error
     _check_plain(question, kind)
-    if question.node.startswith("home:") and kind is Kind.TOTALS:
+    if question.node.startswith("home:") and kind in (Kind.TOTALS, Kind.HALVES):
         raise GateRefusal(
             "floor", f"this asks for one home; a total needs at least {rules.k} homes", where=question.node,
             fix="ask for the feeder section's total",
@@ -49,6 +59,8 @@ def evaluate(question: QuestionMessage, known: Known, rules: GateRules) -> Evalu
         return _totals(question, known, rules)
     if kind is Kind.BILLS:
         return _bills(question, known, rules)
+    if kind is Kind.HALVES:
+        return evaluate_halves(question, known, rules)
     return evaluate_event(question, known, rules)
 
 
@@ -57,7 +69,9 @@ def _check_plain(question: QuestionMessage, kind: Kind) -> None:
 
     Else one batch could be asked twice under two names (PROTOCOL C, G10, G14).
     """
-    used = {Kind.TOTALS: (True, False), Kind.BILLS: (False, False), Kind.EVENT: (False, True)}[kind]
+    used = {
+        Kind.TOTALS: (True, False), Kind.HALVES: (True, True), Kind.BILLS: (False, False), Kind.EVENT: (False, True),
+    }[kind]  # fmt: skip
     if (bool(question.quantity), bool(question.vector)) != used:
         raise GateRefusal(
             "batch", "a field is set that this kind of question does not have", where=question.node,
@@ -70,40 +84,17 @@ def _totals(question: QuestionMessage, known: Known, rules: GateRules) -> Evalua
     closes = closes_of(question, members, question.closes, known)
     if not closes:
         raise GateRefusal("partition", "no closes are named", where=question.node, fix="name one per leaf")
-    plan = totals_plan(members, question.node, _quantity(question), closes, rules)
+    shared = known.shared_on(closes[0].day)
+    plan = totals_plan(members, question.node, quantity_of(question), closes, rules, shared)
     leaves = partition(members, rules)[question.node][0]
-    stopped = [leaf for leaf in leaves if leaf in known.blocked]
-    if stopped and rules.on("omission"):
-        raise GateRefusal(
-            "omission", "this leaf's totals are stopped: delivered readings were left out too often",
-            where=question.node, fix="the auditor has to clear the leaf",
-        )  # fmt: skip
+    check_total(question, plan, leaves, members, known, rules)
     resolution = members.window.resolution
-    first = plan.day * slots_per_day(resolution)
-    gone = erased(members.homes[plan.rows], known)[:, None]
-    if any(bool((include & plan.allowed & gone).any()) for include in plan.include.values()):
-        raise GateRefusal(
-            "erased", "the keys of a home in this total are erased", where=question.node,
-            fix="leave its readings out of the close",
-        )  # fmt: skip
-    if any((leaf, first + slot) in known.void for leaf in leaves for slot in range(plan.a, plan.b)):
-        raise GateRefusal(
-            "void", "the platform signed two closes for one of these slots", where=question.node,
-            fix="no total of it opens; bills go by the close that was voted",
-        )  # fmt: skip
     return Evaluated(
         plan.allowed, plan.homes, np.zeros(0, np.uint64), None,
         lambda keys: totals_component(keys(plan.day), plan, resolution),
         plan.rows, members, leaves, f"totals/{question.node}/{question.quantity}/{plan.day}/{plan.a}/{plan.b}",
         lambda number: totals_cells(plan, number),
     )  # fmt: skip
-
-
-def _quantity(question: QuestionMessage) -> Quantity:
-    try:
-        return Quantity(question.quantity)
-    except ValueError as error:
-        raise GateRefusal("partition", "no such quantity", where=question.node, fix="import, export or net") from error
 
 
 def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluated:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quietgrid.errors import NotFoundError
 from quietgrid.model.closed import Closed
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book
-from quietgrid.wire.messages import EventMessage, LateClose
+from quietgrid.wire.messages import EventMessage, LateClose, Opened, QuestionMessage
 
 
 class CloseIndex(Protocol):
@@ -30,6 +33,10 @@ class LateIndex(Protocol):
         """The late close with this hash."""
 
 
+def _no_seed(close: bytes) -> bytes:
+    raise NotFoundError("no votes are known", where=close.hex()[:16], fix="vote first")
+
+
 @dataclass
 class Known:
     """What a keyholder has accepted so far.
@@ -41,6 +48,9 @@ class Known:
         late: hash -> late close. blocked: leaves whose totals are stopped.
         consents: subject -> homes whose consent has not expired.
         void: (leaf, absolute slot) with two signed closes. erased: homes whose keys are gone.
+        shared: UTC day -> homes that ever gave somebody the keys of that day.
+        alarms: hash in hex -> the totals question that opened something implausible, and what it opened.
+        seed: close -> seed from the lots in the votes on it (raises while there are too few).
     """
 
     closes: CloseIndex
@@ -53,6 +63,9 @@ class Known:
     consents: Callable[[str], set[int]] = lambda subject: set()
     void: set[tuple[int, int]] = field(default_factory=set)
     erased: set[int] = field(default_factory=set)
+    shared: dict[int, set[int]] = field(default_factory=dict)
+    alarms: dict[str, tuple[QuestionMessage, Opened]] = field(default_factory=dict)
+    seed: Callable[[bytes], bytes] = _no_seed
 
     def newest(self, epoch: int) -> MemberList:
         """The newest revision of an epoch's list."""
@@ -60,6 +73,10 @@ class Known:
         if not revisions:
             raise NotFoundError(f"epoch {epoch} has no member list", where="members", fix="send and endorse it first")
         return self.members[max(revisions)]
+
+    def shared_on(self, day: int) -> NDArray[np.uint64]:
+        """uint64, ascending: homes whose readings of a day somebody else can read."""
+        return np.array(sorted(self.shared.get(day, ())), np.uint64)
 
     def closed(self, digest: bytes) -> Closed:
         """A close that was voted."""

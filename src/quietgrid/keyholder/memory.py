@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.strikes import seed_of
 from quietgrid.crypto.public.envelope import decode, unpack_signed
 from quietgrid.errors import NotFoundError
 from quietgrid.keyholder.known import Known
@@ -18,22 +19,28 @@ from quietgrid.model.party import MemberList
 from quietgrid.store import KeyholderStore
 from quietgrid.wire.columns import book_of, member_list
 from quietgrid.wire.messages import (
+    Alarm,
     BookMessage,
     Certificate,
     Close,
     CommunityCard,
+    Consent,
     Enrol,
     EventMessage,
     LateClose,
     Members,
+    Opened,
     Prices,
     QuestionMessage,
+    Vote,
 )
 
 KEPT_CLOSES = 4096
 ENDORSEMENTS = 2
 PLATFORM = "platform"
 """The recipient of event facts, as a household's consent names it."""
+DAY = "day:"
+"""What the subject of a consent to a day's keys begins with."""
 
 
 class Memory:
@@ -46,7 +53,7 @@ class Memory:
         self.enrolments: dict[int, tuple[bytes, Enrol, Certificate]] = {}
         self.household_pk: dict[int, bytes] = {}
         closes = Closes(self)
-        self.known = Known(closes=closes, late=Lates(store, closes), consents=self._consents)
+        self.known = Known(closes=closes, late=Lates(store, closes), consents=self._consents, seed=self._seed)
         with store.read() as tx:
             for row in tx.members.enrolments():
                 if not row.forgotten:
@@ -58,6 +65,10 @@ class Memory:
                 self.add_prices(decode(Prices, unpack_signed(data).body))
             for data in tx.documents.all("event").values():
                 self.add_event(decode(EventMessage, unpack_signed(data).body))
+            for digest, data in tx.documents.all("alarm").items():
+                self.add_alarm(digest, decode(Alarm, unpack_signed(data).body))
+            for data in tx.documents.all("consent").values():
+                self.add_consent(decode(Consent, unpack_signed(data).body))
             self.known.blocked = set(tx.members.blocked())
             self.known.erased = {int(home) for home in tx.documents.all("erased")}
         self.reload_members()
@@ -93,6 +104,24 @@ class Memory:
     def add_event(self, message: EventMessage) -> None:
         """Take note of a registered event."""
         self.known.events[(message.event, message.leaf)] = message
+
+    def add_alarm(self, digest: str, message: Alarm) -> None:
+        """Take note of an alarm, by its hash in hex."""
+        question = decode(QuestionMessage, unpack_signed(message.question).body)
+        self.known.alarms[digest] = (question, decode(Opened, unpack_signed(message.opened).body))
+
+    def add_consent(self, message: Consent) -> None:
+        """Take note of a day that a home gave away; keys that were handed over stay handed over."""
+        day = message.subject.removeprefix(DAY)
+        if message.subject.startswith(DAY) and day.isascii() and day.isdecimal():
+            self.known.shared.setdefault(int(day), set()).add(message.home)
+
+    def _seed(self, close: bytes) -> bytes:
+        """The seed from our vote on a close and those we have seen of the peers."""
+        with self._store.read() as tx:
+            own, others = tx.votes.voted(close), tx.votes.peer_votes(close)
+        votes = [decode(Vote, unpack_signed(data).body) for data in (own, *others.values()) if data is not None]
+        return seed_of({vote.keyholder: vote.lots for vote in votes}, where=close.hex()[:12])
 
     def key_rows(self, members: MemberList) -> NDArray[np.int64]:
         """int64 [n]: row in the key files of each row of a member list."""

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from quietgrid.algorithms.strikes import EPISODES, EPISODES_DAYS
 from quietgrid.algorithms.weights import resolve
 from quietgrid.algorithms.wide import MAX_VECTORS, check_book
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
@@ -16,17 +17,20 @@ from quietgrid.keyholder.memory import Memory
 from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.rules import MIN_PERIOD_DAYS
 from quietgrid.model.interval import DAY_S
-from quietgrid.model.question import Book
+from quietgrid.model.question import Book, Kind
 from quietgrid.store.keyholder import ConsentRow
 from quietgrid.wire.columns import book_of
 from quietgrid.wire.messages import (
+    Alarm,
     BookMessage,
     Clearance,
     Consent,
     Endorsement,
     EventMessage,
     Omission,
+    Opened,
     Prices,
+    QuestionMessage,
 )
 from quietgrid.wire.own import Erase, Withdrawal
 
@@ -43,6 +47,7 @@ class Registrar:
             BookMessage.NAME: self._book, Prices.NAME: self._prices, EventMessage.NAME: self._event,
             Consent.NAME: self._consent, Endorsement.NAME: self._endorsement, Omission.NAME: self._omission,
             Clearance.NAME: self._clearance, Erase.NAME: self._erase, Withdrawal.NAME: self._withdrawal,
+            Alarm.NAME: self._alarm,
         }  # fmt: skip
 
     def take(self, signed: Signed) -> None:
@@ -124,6 +129,38 @@ class Registrar:
                 )
             )
             tx.documents.replace("consent", signed.hash().hex(), pack_signed(signed))
+        self._memory.add_consent(message)
+
+    def _alarm(self, signed: Signed) -> None:
+        """An implausible total as the platform shows it; whether it is one is judged with the first question of halves.
+
+        Only so many begin in so many days, whatever comes out: a meter that lies now and then, or a platform that says
+        so, cannot have all totals of a leaf answered in halves.
+        """
+        platform = self._parts.card.platform_pk
+        message = open_signed(signed, Alarm, platform)
+        question = open_signed(unpack_signed(message.question), QuestionMessage, platform)
+        opened = open_signed(unpack_signed(message.opened), Opened, platform)
+        if opened.question != question.hash() or question.kind != Kind.TOTALS:
+            raise VerificationError("an alarm is about one opened total", where=question.node, fix="send both together")
+        digest = signed.hash().hex()
+        alarms = self._memory.known.alarms
+        if digest in alarms:
+            return
+        days = EPISODES_DAYS * self._memory.per_day()
+        same = [
+            asked for asked, _ in alarms.values()
+            if (asked.epoch, asked.node, asked.quantity) == (question.epoch, question.node, question.quantity)
+            and abs(asked.first - question.first) < days
+        ]  # fmt: skip
+        if len(same) >= EPISODES and self._parts.rules.on("strike-halves"):
+            raise GateRefusal(
+                "strike-halves", f"{EPISODES} searches in {EPISODES_DAYS} days are enough", where=question.node,
+                fix="look at the meters that were struck most",
+            )  # fmt: skip
+        with self._parts.store.begin() as tx:
+            tx.documents.put("alarm", digest, pack_signed(signed))
+        self._memory.add_alarm(digest, message)
 
     def _withdrawal(self, signed: Signed) -> None:
         """A consent taken back counts for no question that is asked from now on."""

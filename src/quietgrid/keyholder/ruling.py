@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.plan import Bits, Ints
+from quietgrid.algorithms.plan import Bits, Ints, TotalsPlan
 from quietgrid.algorithms.weights import price_weights, resolve
 from quietgrid.algorithms.wide import check_book
 from quietgrid.errors import GateRefusal, NotFoundError
@@ -21,7 +21,7 @@ from quietgrid.keyholder.sums import DayKeys, Masks
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
-from quietgrid.model.question import Book, Vector
+from quietgrid.model.question import Book, Quantity, Vector
 from quietgrid.wire.messages import QuestionMessage
 
 
@@ -66,6 +66,42 @@ def closes_of(question: QuestionMessage, members: MemberList, digests: Sequence[
 def erased(homes: NDArray[np.uint64], known: Known) -> Bits:
     """bool [n]: homes whose keys were erased here; their cells can never be opened again."""
     return np.isin(homes, np.array(sorted(known.erased), np.uint64))
+
+
+def check_total(
+    question: QuestionMessage, plan: TotalsPlan, leaves: Sequence[int], members: MemberList, known: Known,
+    rules: GateRules,
+) -> None:  # fmt: skip
+    """What stops a total whatever its floor says.
+
+    Raises:
+        GateRefusal: ``omission``, ``erased`` or ``void``.
+    """
+    if rules.on("omission") and any(leaf in known.blocked for leaf in leaves):
+        raise GateRefusal(
+            "omission", "this leaf's totals are stopped: delivered readings were left out too often",
+            where=question.node, fix="the auditor has to clear the leaf",
+        )  # fmt: skip
+    first = plan.day * slots_per_day(members.window.resolution)
+    gone = erased(members.homes[plan.rows], known)[:, None]
+    if any(bool((include & plan.allowed & gone).any()) for include in plan.include.values()):
+        raise GateRefusal(
+            "erased", "the keys of a home in this total are erased", where=question.node,
+            fix="leave its readings out of the close",
+        )  # fmt: skip
+    if any((leaf, first + slot) in known.void for leaf in leaves for slot in range(plan.a, plan.b)):
+        raise GateRefusal(
+            "void", "the platform signed two closes for one of these slots", where=question.node,
+            fix="no total of it opens; bills go by the close that was voted",
+        )  # fmt: skip
+
+
+def quantity_of(question: QuestionMessage) -> Quantity:
+    """The quantity of a totals question."""
+    try:
+        return Quantity(question.quantity)
+    except ValueError as error:
+        raise GateRefusal("partition", "no such quantity", where=question.node, fix="import, export or net") from error
 
 
 def book_weights(book: Book, known: Known, rules: GateRules) -> Ints:

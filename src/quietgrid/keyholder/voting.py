@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.crypto.secret.chain import PAIRS_OF
+from quietgrid.crypto.secret.lots import draw_lots
 from quietgrid.errors import (
     ConflictError,
     GateRefusal,
@@ -23,9 +28,15 @@ from quietgrid.keyholder.gate import evaluate, late_of
 from quietgrid.keyholder.memory import Memory
 from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.rules import check_settled, closed_of
+from quietgrid.model.closed import Closed
+from quietgrid.model.interval import DAY_S
+from quietgrid.model.party import MemberList
 from quietgrid.store import CloseRow, FaultRow, KeyholderTx
 from quietgrid.wire.links import Outcome, refusal_of
 from quietgrid.wire.messages import Close, LateClose, LedgerNote, QuestionMessage, Vote
+
+_NO_DAY: tuple[int, NDArray[np.uint8]] = (-1, np.zeros((2, 0, 32), np.uint8))
+"""No day's keys are held in memory."""
 
 
 class Ballot:
@@ -39,6 +50,7 @@ class Ballot:
         self._memory = memory
         self._started = parts.clock.now()
         self.synced: set[int] = set()
+        self._day = _NO_DAY
 
     # -- voting ----------------------------------------------------------------------------------------------------
 
@@ -62,6 +74,8 @@ class Ballot:
         """Closes in one commit; anything else in one of its own, so that what is refused leaves no trace."""
         found: dict[int, Signed | QuietgridError] = {}
         faults = False
+        self._parts.keys.advance(int(self._parts.clock.now()) // DAY_S)
+        self._day = _NO_DAY
         with self._parts.store.begin() as tx:
             for at, signed in enumerate(subjects):
                 if signed.name != Close.NAME:
@@ -72,6 +86,7 @@ class Ballot:
                 except QuietgridError as error:
                     found[at] = error
                     faults |= isinstance(error, ConflictError) and self._record_faults(tx, signed)
+        self._day = _NO_DAY
         if faults:
             self._memory.reload_faults()
         for at, signed in enumerate(subjects):
@@ -95,7 +110,7 @@ class Ballot:
                 fix="register the list and two endorsements first",
             )  # fmt: skip
         resolution = members.window.resolution
-        closed_of(close, digest, members)
+        closed = closed_of(close, digest, members)
         check_settled(close, resolution, parts.clock.now(), parts.rules)
         first, end = self._slots(close)
         if not adopting:
@@ -105,7 +120,7 @@ class Ballot:
                 "another close of these slots was voted", where=f"leaf {close.leaf}, day {close.day}",
                 fix="votes are final: ask with the close that was voted",
             )  # fmt: skip
-        vote = parts.identity.sign(Vote(parts.index, digest))
+        vote = parts.identity.sign(Vote(parts.index, digest, self._lots(closed, members)))
         tx.votes.put_close(CloseRow(digest, "close", close.epoch, close.leaf, first, end, pack_signed(signed)))
         if parts.rules.on("once"):
             tx.votes.vote_close(close.leaf, first, end, digest, pack_signed(vote))
@@ -113,6 +128,18 @@ class Ballot:
             tx.votes.vote(digest, pack_signed(vote))
         ledger.append(tx, [(None, self.note("close", members.leaf_names[close.leaf], first, end, digest))])
         return vote
+
+    def _lots(self, closed: Closed, members: MemberList) -> tuple[bytes, ...]:
+        """One lot for each of our pairs, from the keys of the meters in the close; none once those are erased."""
+        parts = self._parts
+        if self._day[0] != closed.day:
+            try:
+                self._day = closed.day, parts.keys.day_keys(closed.day)
+            except NotFoundError:
+                return ()
+        rows = members.rows(closed.leaf)[: len(closed.present)][closed.present.any(axis=1)]
+        held = self._memory.key_rows(members)[rows]
+        return tuple(draw_lots(closed.hash, PAIRS_OF[parts.index], self._day[1][:, held]))
 
     def _vote_other(self, tx: KeyholderTx, signed: Signed, adopting: bool) -> Signed:
         public = self._parts.card.platform_pk

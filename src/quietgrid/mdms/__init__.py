@@ -7,10 +7,10 @@ In: BlindSums from pes, Sums from keyholder
 Out: Total, Fact, Question, Publication
 """
 
-from quietgrid.mdms.asking import bills_question, totals_questions
+from quietgrid.mdms.asking import bills_question, halves_question, totals_questions
 from quietgrid.mdms.opening import Answer, LiarError, open_sums
 from quietgrid.mdms.recording import facts_of, total_of
 
 __all__ = [
-    "Answer", "LiarError", "bills_question", "facts_of", "open_sums", "total_of", "totals_questions",
+    "Answer", "LiarError", "bills_question", "facts_of", "halves_question", "open_sums", "total_of", "totals_questions",
 ]  # fmt: skip

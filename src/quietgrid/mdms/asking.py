@@ -37,6 +37,15 @@ def totals_questions(
     return out
 
 
+def halves_question(
+    members: MemberList, node: str, quantity: str, span: tuple[int, int], closes: Sequence[bytes], alarm: bytes
+) -> QuestionMessage:
+    """The total of one close in halves, after an alarm (its hash); `span` in absolute slots."""
+    return QuestionMessage(
+        members.community, members.epoch, Kind.HALVES, node, quantity, *span, alarm.hex(), list(closes)
+    )
+
+
 def bills_question(
     members: MemberList, leaf: int, window: Window, closes: Sequence[bytes], late: Sequence[bytes] = ()
 ) -> QuestionMessage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from quietgrid.algorithms.halves import implausible
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan
 from quietgrid.mdms.opening import Answer
 from quietgrid.model.interval import Window, slots_per_day
@@ -17,11 +18,8 @@ def total_of(node: str, quantity: Quantity, plan: TotalsPlan, members: MemberLis
     resolution = members.window.resolution
     per_day = slots_per_day(resolution)
     window = Window(plan.day * per_day + plan.a, plan.day * per_day + plan.b, resolution)
-    power = int(members.connection_w[plan.rows].sum())
-    bound = power * resolution // 3600
-    low = -bound if quantity is Quantity.NET else 0
-    plausible = (answer.values >= low) & (answer.values <= bound)
-    status = answer.status if bool(plausible[answer.allowed].all()) else Status.IMPLAUSIBLE
+    outside = implausible(members, plan, answer.values) & answer.allowed
+    status = Status.IMPLAUSIBLE if outside.any() else answer.status
     homes = len(np.unique(members.homes[plan.rows]))
     return Total(node, quantity, window, answer.values, plan.homes, homes, answer.allowed, status)
 

@@ -15,6 +15,8 @@ class Kind(StrEnum):
 
     TOTALS = "totals"
     """Per-slot sums over one node of the one partition."""
+    HALVES = "halves"
+    """The same sums in two halves drawn by lot, after a total that no meters of these homes could have measured."""
     BILLS = "bills"
     """One batch per leaf and period: every home, every vector of the book, with what the late pool lets in."""
     EVENT = "event"

@@ -8,6 +8,6 @@ Out: Close, BlindSums
 """
 
 from quietgrid.pes.closing import Closer
-from quietgrid.pes.sums import blind_bills, blind_totals
+from quietgrid.pes.sums import blind_bills, blind_halves, blind_totals
 
-__all__ = ["Closer", "blind_bills", "blind_totals"]
+__all__ = ["Closer", "blind_bills", "blind_halves", "blind_totals"]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.halves import HalvesPlan
 from quietgrid.algorithms.plan import BillsPlan, LateSet, TotalsPlan
 
 Words = NDArray[np.uint64]
@@ -26,6 +27,11 @@ def blind_totals(fetch: Fetch, plan: TotalsPlan, per_day: int) -> Words:
         part = np.where(plan.include[register] & plan.allowed, words, np.uint64(0)).sum(axis=0, dtype=np.uint64)
         total = total + part if sign > 0 else total - part
     return total
+
+
+def blind_halves(fetch: Fetch, plan: HalvesPlan, per_day: int) -> Words:
+    """uint64 [2 t]: the sums of both halves, the first half's intervals first."""
+    return np.concatenate([blind_totals(fetch, part, per_day) for part in plan.parts])
 
 
 def blind_bills(fetch: Fetch, plan: BillsPlan, per_day: int) -> Words:

@@ -23,6 +23,7 @@ from quietgrid.runtime.founding import Folders, body, identity, platform_databas
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.records import Records
 from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
+from quietgrid.runtime.strikes import Strikes
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.links import KeyholderLink, error_of
 from quietgrid.wire.messages import (
@@ -66,6 +67,7 @@ class Platform:
         self.keyholders = Keyholders(parts.links, parts.store)
         self.answering = Answering(parts.store, parts.identity, parts.card, self.keyholders, parts.rules, parts.clock)
         self.records = Records(parts.store)
+        self.strikes = Strikes(parts.store, parts.identity, self.keyholders, self.answering)
         self._closer = Closer(parts.store, parts.identity, parts.clock)
 
     # -- joining ---------------------------------------------------------------------------------------------------
@@ -168,7 +170,9 @@ class Platform:
             pieces = self._pieces(window)
             for first in range(0, len(pieces), at_once):
                 questions = self._close(members, pieces[first : first + at_once])
-                _add(total, self.answering.ask(questions, members))
+                asked = self.answering.ask(questions, members)
+                total.add(asked)
+                total.add(self.strikes.follow(members, asked.implausible))
         return total
 
     def _ask_forgotten(self) -> Outcomes:
@@ -185,7 +189,7 @@ class Platform:
             per_day = slots_per_day(members.window.resolution)
             day = row.first // per_day
             piece = (day, row.first - day * per_day, row.end - day * per_day)
-            _add(total, self.answering.ask(self._close(members, [piece]), members))
+            total.add(self.answering.ask(self._close(members, [piece]), members))
         return total
 
     def _due(self, limit: int) -> list[tuple[Window, MemberList]]:
@@ -231,7 +235,9 @@ class Platform:
         with self.parts.store.read() as tx:
             lists = [member_list(decode(Members, unpack_signed(d).body)) for d in tx.registry.all_members()]
         for members in {m.epoch: m for m in sorted(lists, key=lambda m: (m.epoch, m.revision))}.values():
-            _add(total, self.answering.resume(members))
+            asked = self.answering.resume(members)
+            total.add(asked)
+            total.add(self.strikes.follow(members, asked.implausible))
         return total
 
     def gather_late(self, members: MemberList, first: int, end: int) -> int:
@@ -261,13 +267,6 @@ class Platform:
         """Let go of threads and database."""
         self.keyholders.close()
         self.parts.store.close()
-
-
-def _add(total: Outcomes, more: Outcomes) -> None:
-    total.answered += more.answered
-    total.refused += more.refused
-    total.waiting += more.waiting
-    total.liars += more.liars
 
 
 def platform_at(

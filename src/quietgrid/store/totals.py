@@ -163,6 +163,12 @@ class Totals(Tables):
         query = sa.select(sa.func.max(_total.c.end)).where(_total.c.node == node, _total.c.quantity == quantity.value)
         return int(self._c.execute(query).scalar() or 0)
 
+    def implausible(self, first: int, end: int) -> list[bytes]:
+        """Questions whose totals, within absolute slots [first, end), cannot be true; oldest first."""
+        t = _total.c
+        query = sa.select(t.question).where(t.status == Status.IMPLAUSIBLE.value, t.first >= first, t.end <= end)
+        return [bytes(question) for question in self._c.execute(query.order_by(t.first)).scalars()]
+
     def put_facts(self, facts: Sequence[Fact], question: bytes) -> int:
         """Keep opened facts of one question; how many are new."""
         rows = [

@@ -186,18 +186,23 @@ class LateClose(Message, frozen=True):
 
 
 class Vote(Message, frozen=True):
-    """A keyholder has seen this close (or late close, or batch) and will accept no other. Final."""
+    """A keyholder has seen this close (or late close, or batch) and will accept no other. Final.
+
+    `lots`: of a close, 32 bytes for each of its two pairs, in order (`crypto.secret.lots`); else empty.
+    """
 
     NAME: ClassVar[str] = "vote"
     keyholder: int
     subject: bytes
+    lots: tuple[bytes, ...] = ()
 
 
 class QuestionMessage(Message, frozen=True):
     """A registered question, now to be evaluated (PROTOCOL A). Signed by the platform.
 
     `kind`: see `model.Kind`. `node`: leaf or union name. `quantity`: of totals. `first`/`end`: window.
-    `vector`: the event of an event question. `closes`: hashes, in (leaf, first slot) order, then late closes.
+    `vector`: the event of an event question, the alarm (hash in hex) of halves. `closes`: hashes, in (leaf, first
+    slot) order, then late closes.
     """
 
     NAME: ClassVar[str] = "question"
@@ -235,6 +240,18 @@ class Opened(Message, frozen=True):
     answer: bytes
     digests: list[bytes]
     status: str
+
+
+class Alarm(Message, frozen=True):
+    """A total was opened that the connections behind it cannot carry: the next closes are asked in halves (G13).
+
+    `question`: encoded `Signed[QuestionMessage]`. `opened`: encoded `Signed[Opened]`. Signed by the platform.
+    """
+
+    NAME: ClassVar[str] = "alarm"
+    community: bytes
+    question: bytes
+    opened: bytes
 
 
 class Receipt(Message, frozen=True):

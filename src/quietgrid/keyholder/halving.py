@@ -1,0 +1,116 @@
+"""Halves of a total, after one that the connections behind it cannot carry (PROTOCOL C, G13).
+
+Which closes are halved, and how, leaves nothing to choose: those that follow the alarm in order, up to a number; by the
+lots in the votes on each (`algorithms.strikes`). Every keyholder judges the alarm by itself. The platform could lie
+about what opened: then it has signed a sum that the auditor's replay finds wrong, and what it gained are sums of k
+homes, for a few closes, in halves it did not choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from quietgrid.algorithms.halves import halves_plan, implausible
+from quietgrid.algorithms.plan import partition, totals_plan
+from quietgrid.algorithms.strikes import halved_closes, joined, place_after
+from quietgrid.errors import GateRefusal, NotFoundError, UnavailableError, VerificationError
+from quietgrid.keyholder.cells import totals_cells
+from quietgrid.keyholder.known import Known
+from quietgrid.keyholder.ruling import Evaluated, check_total, closes_of, quantity_of
+from quietgrid.keyholder.sums import totals_component
+from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.interval import slots_per_day
+from quietgrid.model.party import MemberList
+from quietgrid.wire.messages import QuestionMessage
+
+
+def evaluate_halves(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluated:
+    """Decide a question of halves.
+
+    Raises:
+        GateRefusal: ``strike-halves`` if no implausible total lets this close be halved; what stops any total.
+        NotFoundError: the alarm or a close is not known here. UnavailableError: too few votes hold lots.
+    """
+    members = known.newest(question.epoch)
+    closes = closes_of(question, members, question.closes, known)
+    if not closes:
+        raise GateRefusal("partition", "no closes are named", where=question.node, fix="name one per leaf")
+    if rules.on("strike-halves"):
+        _check_alarm(question, closes[0], members, known, rules)
+    seed = joined([known.seed(close.hash) for close in closes])
+    shared = known.shared_on(closes[0].day)
+    whole = totals_plan(members, question.node, quantity_of(question), closes, rules, shared)
+    plan = halves_plan(members, whole, closes, seed, rules, shared)
+    one, two = plan.parts
+    leaves = partition(members, rules)[question.node][0]
+    for part in plan.parts:
+        check_total(question, part, leaves, members, known, rules)
+    resolution, width = members.window.resolution, one.b - one.a
+    return Evaluated(
+        plan.allowed, plan.counts, np.zeros(0, np.uint64), None,
+        lambda keys: np.concatenate([totals_component(keys(one.day), part, resolution) for part in (one, two)]),
+        one.rows, members, leaves, f"halves/{question.node}/{question.quantity}/{one.day}/{one.a}/{one.b}",
+        lambda number: totals_cells(plan.parts[number // width], number % width),
+    )  # fmt: skip
+
+
+def _check_alarm(question: QuestionMessage, close: Closed, members: MemberList, known: Known, rules: GateRules) -> None:
+    """The alarm is about this node, is true, and the close is one of those that follow it."""
+    found = known.alarms.get(question.vector)
+    if found is None:
+        raise NotFoundError("no such alarm is known here", where=question.node, fix="send it first")
+    asked, opened = found
+    if (asked.epoch, asked.node, asked.quantity) != (question.epoch, question.node, question.quantity):
+        raise _refused("the alarm is about another total", question)
+    before = closes_of(asked, members, asked.closes, known)
+    plan = totals_plan(members, asked.node, quantity_of(asked), before, rules)
+    values = np.frombuffer(opened.answer, "<i8")
+    if len(values) != plan.b - plan.a or not implausible(members, plan, values).any():
+        raise _refused("the total was plausible", question)
+    end = _first(before[0], members) + plan.b - plan.a
+    first = _first(close, members)
+    spans = spans_of(list(known.closes.within(close.leaf, end, max(end, first))), members)
+    place = place_after(end, spans, first)
+    if place is None or place >= halved_closes(len(np.unique(members.homes[plan.rows]))):
+        raise _refused("this close is not one of those that follow the implausible total", question)
+
+
+def _refused(what: str, question: QuestionMessage) -> GateRefusal:
+    return GateRefusal("strike-halves", what, where=question.node, fix="ask the total, as ever")
+
+
+def _first(close: Closed, members: MemberList) -> int:
+    return close.day * slots_per_day(members.window.resolution) + close.a
+
+
+def spans_of(closes: Sequence[Closed], members: MemberList) -> list[tuple[int, int]]:
+    """(first, end) in absolute slots of each close."""
+    return [(_first(close, members), _first(close, members) + close.b - close.a) for close in closes]
+
+
+def halved_seeds(
+    members: MemberList, node: str, quantity: str, closes: Sequence[Closed], known: Known
+) -> dict[bytes, bytes]:
+    """Close -> seed, of the closes of a leaf that may have been answered in halves, as far as their votes are known.
+
+    Args:
+        closes: The leaf's closes of a period, in order.
+    """
+    found: dict[bytes, bytes] = {}
+    for asked, _ in known.alarms.values():
+        if (asked.epoch, asked.node, asked.quantity) != (members.epoch, node, quantity):
+            continue
+        leaf = members.leaf_names.index(node)
+        limit = halved_closes(len(members.homes_in(leaf)))
+        last = max((span[1] for span in spans_of(closes, members)), default=0)
+        spans = spans_of(list(known.closes.within(leaf, asked.end, max(asked.end, last))), members)
+        for close in closes:
+            place = place_after(asked.end, spans, _first(close, members))
+            if place is not None and place < limit:
+                try:
+                    found[close.hash] = known.seed(close.hash)
+                except (NotFoundError, UnavailableError, VerificationError):
+                    continue  # nobody could answer it in halves
+    return found
