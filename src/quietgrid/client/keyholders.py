@@ -67,6 +67,14 @@ class HttpKeyholder:
         """Its state."""
         return self._reach.get_json(http.HEALTH, Health)
 
+    def ledger_head(self) -> tuple[int, bytes]:
+        """See `KeyholderLink.ledger_head`."""
+        head = self.health().ledger
+        try:
+            return head.seq, bytes.fromhex(head.hash)
+        except ValueError as error:
+            raise self._wrong("a ledger's head that is no hash") from error
+
     def enrol(self, enrolments: Sequence[Signed]) -> list[Outcome]:
         """See `KeyholderLink.enrol`."""
         return self._outcomes(http.ENROL, enrolments)

@@ -56,6 +56,11 @@ class LocalLink:
         """See `Keyholder.opened`."""
         self._reach().opened(opened)
 
+    def ledger_head(self) -> tuple[int, bytes]:
+        """See `KeyholderLink.ledger_head`."""
+        with self._reach().parts.store.read() as tx:
+            return tx.ledger.head()
+
     def votes(self, subjects: Sequence[bytes], head: Signed) -> list[Signed | None]:
         """See `Keyholder.votes`."""
         return self._reach().votes(subjects, head)

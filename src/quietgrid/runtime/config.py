@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     """Homes behind any total. Can be raised, never lowered."""
     retain_days: int = Field(default=GateRules().retain_days, ge=35, le=366)
     """How long keyholders keep day keys: a period, its late window, disputes and baselines."""
+    chain: str = "local"
+    """Where contracts live: `local` (an anvil of our own), the address of a node, or `off`."""
+    chain_confirmations: int = Field(default=0, ge=0, le=1_000)
+    """How deep a block counts as confirmed; 0: 1 on the local chain, 12 elsewhere."""
     database: str = ""
     """Address of the platform's PostgreSQL; empty: SQLite in the state folder."""
     publish_epsilon: float = Field(default=PublishRules().epsilon_milli / 1000, ge=0.001, le=10)
@@ -87,6 +91,13 @@ class Settings(BaseSettings):
     @classmethod
     def _resolution(cls, value: int) -> int:
         return _checked(lambda: check_resolution(value))
+
+    @field_validator("chain")
+    @classmethod
+    def _chain(cls, value: str) -> str:
+        if value not in ("local", "off") and not value.startswith(("http://", "https://")):
+            raise ValueError("neither `local`, `off` nor the http(s) address of a node")
+        return value
 
     @field_validator("source")
     @classmethod

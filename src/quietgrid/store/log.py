@@ -64,6 +64,12 @@ class AuditLog(Tables):
         row = self._c.execute(sa.select(_log.c.seq, _log.c.hash).order_by(_log.c.seq.desc()).limit(1)).first()
         return (int(row.seq), bytes(row.hash)) if row else (0, START)
 
+    def head_before(self, unix: float) -> tuple[int, bytes]:
+        """Number and hash of the last line before a moment; (0, zeros) if there is none."""
+        query = sa.select(_log.c.seq, _log.c.hash).where(_log.c.at < unix).order_by(_log.c.seq.desc()).limit(1)
+        row = self._c.execute(query).first()
+        return (int(row.seq), bytes(row.hash)) if row else (0, START)
+
     def entries(self, after: int = 0, limit: int = 100, *, action: str = "", subject: str = "") -> list[LogEntry]:
         """Lines after a number, oldest first; `action` matches as a prefix."""
         query = sa.select(_log).where(_log.c.seq > after).order_by(_log.c.seq).limit(limit)

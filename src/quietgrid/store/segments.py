@@ -164,6 +164,16 @@ class Segments(Tables):
         row = self._one(query, "batch", f"batch {batch}")
         return bytes(row.receipt), float(row.accepted_at)
 
+    def first_accepted(self) -> float | None:
+        """When the first batch was accepted; None before."""
+        found = self._c.execute(sa.select(sa.func.min(_batch.c.accepted_at))).scalar()
+        return None if found is None else float(found)
+
+    def batch_roots(self, start: float, end: float) -> list[bytes]:
+        """The roots of the batches that were accepted in a time, start <= t < end, in order."""
+        query = sa.select(_batch.c.root).where(_batch.c.accepted_at >= start, _batch.c.accepted_at < end)
+        return [bytes(root) for root in self._c.execute(query.order_by(_batch.c.id)).scalars()]
+
     def write(self, batch: int, parts: Sequence[Part]) -> None:
         """Keep the parts of one batch of this transaction. The caller has made sure that no cell is there already."""
         accepted_at = self._accepted_at[batch]

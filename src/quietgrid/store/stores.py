@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from quietgrid.model.interval import Clock, SystemClock
+from quietgrid.store.anchors import Anchors
 from quietgrid.store.answers import Answers
 from quietgrid.store.billing import Billing
 from quietgrid.store.chain import ChainTables
@@ -45,6 +46,7 @@ class PlatformTx:
         self.overview = Overview(connection, clock)
         self.chain = ChainTables(connection, clock)
         self.postings = Postings(connection, clock)
+        self.anchors = Anchors(connection, clock)
 
 
 class KeyholderTx:

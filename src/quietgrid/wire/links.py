@@ -66,6 +66,9 @@ class KeyholderLink(Protocol):
     def opened(self, opened: Sequence[Signed]) -> None:
         """Take notice of what came out."""
 
+    def ledger_head(self) -> tuple[int, bytes]:
+        """Number and hash of the newest entry of its privacy ledger."""
+
 
 def refusal_of(error: QuietgridError) -> Refusal:
     """An error as an item of a batch."""

@@ -1,4 +1,4 @@
-"""The chain: what is on its way, events; postings. Databases only go forward: restore a backup to go back."""
+"""The chain: what is on its way, events, roots; postings. Databases only go forward: restore a backup to go back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,27 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the change."""
+    op.create_table(
+        "anchor",
+        sa.Column("day", INT, autoincrement=False, nullable=False),
+        sa.Column("kind", INT, autoincrement=False, nullable=False),
+        sa.Column("root", BLOB, nullable=False),
+        sa.Column("leaves", INT, nullable=False),
+        sa.Column("at", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("day", "kind"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "anchored_leaf",
+        sa.Column("batch", TEXT, autoincrement=False, nullable=False),
+        sa.Column("place", INT, autoincrement=False, nullable=False),
+        sa.Column("subject", TEXT, nullable=False),
+        sa.Column("salt", BLOB, nullable=True),
+        sa.Column("digest", BLOB, nullable=False),
+        sa.PrimaryKeyConstraint("batch", "place"),
+        sqlite_strict=True,
+    )
+    op.create_index("anchored_leaf_by_subject", "anchored_leaf", ["subject"], unique=False)
     op.create_table(
         "chain_checkpoint",
         sa.Column("block", INT, autoincrement=False, nullable=False),
