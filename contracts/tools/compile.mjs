@@ -95,7 +95,8 @@ function artifacts() {
   for (const name of names) {
     for (const [contract, built] of Object.entries(output.contracts[name] ?? {})) {
       const bytecode = built.evm.bytecode.object;
-      if (!bytecode || !built.abi.length) continue; // interfaces, abstract contracts, inlined libraries
+      const called = built.abi.some((entry) => entry.type === "function" || entry.type === "constructor");
+      if (!bytecode || !called) continue; // interfaces, abstract contracts, inlined libraries
       if (made[contract]) throw new Error(`two contracts are called ${contract}`);
       const size = built.evm.deployedBytecode.object.length / 2;
       if (size > SIZE_LIMIT) throw new Error(`${contract} has ${size} bytes of code; the EVM takes ${SIZE_LIMIT}`);
