@@ -15,7 +15,7 @@ from tests.api.town import Town
 HOME_WORDS = {"home", "pid", "meter", "party", "household"}
 RUN, TELLING_WH = 6, 500
 PAGES = ["/", "/mdms/aggregates", "/mdms/aggregates?period=2016-06", "/mdms/quality", "/mdms/billing", "/mdms/roles",
-         "/mdms/published",         "/audit", "/audit?kind=log", "/replay", "/replay/progress", "/docs/trust"]  # fmt: skip
+         "/mdms/published", "/audit", "/audit?kind=log", "/replay", "/replay/progress", "/docs/trust"]  # fmt: skip
 
 
 def number_lists(schema: dict[str, Any], components: dict[str, Any], seen: frozenset[str]) -> Iterator[str]:

@@ -70,6 +70,12 @@ class OwnPlatform:
     def vouching(self, window: Window) -> Vouching:
         return self._desk.vouching(self._home, window)
 
+    def erase(self, signed: Signed) -> None:
+        self._desk.erase(self._home, signed)
+
+    def published(self) -> Signed:
+        return self._services.publishing.own(self._home)
+
     def prove(self, scalars: Signed) -> None:
         self._desk.prove(self._home, scalars)
 

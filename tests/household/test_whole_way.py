@@ -51,6 +51,9 @@ class OwnPlatform:
     def invoice(self, first: int) -> InvoiceHead:
         raise NotFoundError("there is no such bill", where="bill")
 
+    def published(self) -> Signed:
+        raise NotFoundError("nothing is published", where="published statistics")
+
     def book(self, first: int) -> Signed:
         return self._desk.book(self._home, first)
 

@@ -25,6 +25,7 @@ from quietgrid.wire.columns import book_message, pack_bits
 from quietgrid.wire.frame import parse_frames, parse_head
 from quietgrid.wire.messages import Certificate, Enrol, LedgerNote, Refusal
 from quietgrid.wire.own import InvoiceHead, LedgerItem, LedgerPage, SealedSeries
+from quietgrid.wire.publication import OwnParts
 from quietgrid.wire.vouching import Vouching
 from tests.meter.town import COMMUNITY, D0, PER_DAY, Town, moment
 
@@ -73,6 +74,9 @@ class Platform:
         raise NotFoundError("there is no such bill", where="bill")
 
     def book(self, first: int) -> Signed:
+    def published(self) -> Signed:
+        return TOWN.platform.sign(OwnParts(COMMUNITY, 11, [], 0.0))
+
         return TOWN.platform.sign(book_message(self.periods[first], COMMUNITY, 0))
 
     def prices(self, feed: str, window: Window) -> list[Signed]:

@@ -500,8 +500,15 @@ def privacy() -> dict[str, Any]:
         "Whoever already knows your load profile can test whether you are in a group.",
         "Keyholders keep 100 days of keys.",
     ]
+    statistics = [
+        {"at": MIDNIGHT, "name": "Used, by kind of party", "figure": "residential", "homes": 113, "span": "February 2026", "epsilon": "0.5",
+         "text": "Noise was added, so that it says almost the same whatever you used. It cost you 0.5.", "hash": "ab12"},
+        {"at": MIDNIGHT, "name": "Used by all homes", "figure": "all homes", "homes": 120, "span": "February 2026", "epsilon": "",
+         "text": "An exact sum over 120 homes, yours among them.", "hash": "cd34"},
+    ]  # fmt: skip
+    published = {"rows": statistics, "years": [{"year": 2026, "spent": "0.5", "budget": "6"}], "trouble": "", "bad": False}
     return base(
-        "household", active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
+        "household", published=published, active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
         entries=entries, counted={"homes": "46 to 48", "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING, "trouble": []}, limits=limits,
         totals=[{"node": "North Lane 1", "what": "drawn from the grid", "intervals": 1_122, "homes": "46 to 48", "span": "1 to 12 March 2026", "agree": True}],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from quietgrid.errors import NotFoundError
+from quietgrid.homeweb import published
 from quietgrid.homeweb.bills import band_name, quantity
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.words import span_text
@@ -145,6 +146,7 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
             "checked_at": desk.now(),
             "trouble": [f"Keyholder {index}: {error.what}." for index, error in sorted(desk.trouble.items())],
         },
+        "published": published.entered(desk),
         "limits": list(LIMITS),
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ account and no password between machines. Bodies are msgpack.
                 GET  /api/v1/own/closes?first=&end=                  list of Signed[Close] of our leaf
                 GET  /api/v1/own/records?first=&end=                 list of Signed[DayRecord] of our meters, by day
                 GET  /api/v1/own/vouching?first=&end=                Vouching: whose meters these are, and who says so
+                GET  /api/v1/own/published                           Signed[OwnParts]: statistics we are part of
                 POST /api/v1/own/proofs                              Signed[BillScalars]
     keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
                 POST /v1/household/register                          list of Signed -> list of Refusal or None
@@ -69,6 +70,9 @@ class PlatformLink(Protocol):
 
     def prove(self, scalars: Signed) -> None:
         """Hand over a bill's scalars."""
+
+    def published(self) -> Signed:
+        """What published statistics we are part of: a signed `OwnParts`."""
 
 
 class HolderLink(Protocol):
@@ -191,6 +195,10 @@ class HttpHolder:
 
     def ledger(self, after: int, limit: int) -> Signed:
         """See `HolderLink`."""
+    def published(self) -> Signed:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/published", Signed)
+
         return self._client.get(LEDGER, Signed, after=after, limit=limit)
 
     def notices(self, signed: Sequence[Signed]) -> list[Refusal | None]:
