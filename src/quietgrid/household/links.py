@@ -68,11 +68,11 @@ class PlatformLink(Protocol):
     def vouching(self, window: Window) -> Vouching:
         """What vouches for our meters' keys in a period."""
 
-    def prove(self, scalars: Signed) -> None:
-        """Hand over a bill's scalars."""
-
     def published(self) -> Signed:
         """What published statistics we are part of: a signed `OwnParts`."""
+
+    def prove(self, scalars: Signed) -> None:
+        """Hand over a bill's scalars."""
 
 
 class HolderLink(Protocol):
@@ -182,6 +182,10 @@ class HttpPlatform:
         body = self._client.get("/api/v1/own/vouching", msgspec.Raw, first=window.first, end=window.end)
         return decode(Vouching, bytes(body))
 
+    def published(self) -> Signed:
+        """See `PlatformLink`."""
+        return self._client.get("/api/v1/own/published", Signed)
+
     def prove(self, scalars: Signed) -> None:
         """See `PlatformLink`."""
         self._client.post("/api/v1/own/proofs", scalars, msgspec.Raw)
@@ -195,10 +199,6 @@ class HttpHolder:
 
     def ledger(self, after: int, limit: int) -> Signed:
         """See `HolderLink`."""
-    def published(self) -> Signed:
-        """See `PlatformLink`."""
-        return self._client.get("/api/v1/own/published", Signed)
-
         return self._client.get(LEDGER, Signed, after=after, limit=limit)
 
     def notices(self, signed: Sequence[Signed]) -> list[Refusal | None]:
