@@ -55,6 +55,22 @@ def test_two_meters_are_there_only_where_both_are() -> None:
     assert before.known[96:].all()
 
 
+@pytest.mark.parametrize("change", [0, 130, 191])
+def test_a_replaced_meter_counts_until_the_next_takes_its_place(change: int) -> None:
+    """Also on the day of the change itself, and where only the newer one has delivered."""
+    window = Window(D0 * 96, (D0 + 2) * 96, 900)
+    whole, slots = series(1, 0, window, 1, 0.0), np.arange(len(window))
+    parts = [
+        OwnSeries(pid, 0, window, np.where(mine, whole.energy_wh, 0), mine, mine, whole.version)
+        for pid, mine in ((1, slots < change), (2, slots >= change))
+    ]
+    both = own_of(parts, window, {1: D0 - 30, 2: D0 + change // 96})
+    assert both.present.all()
+    assert both.import_wh == int(whole.energy_wh.sum())
+    silent = OwnSeries(2, 0, window, whole.energy_wh * 0, slots < 0, slots < 0, whole.version)
+    assert own_of([parts[0], silent], window, {1: D0 - 30, 2: D0}).present.sum() == 0, "nobody delivers: a gap"
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(-250, 250), st.integers(0, 300), st.integers(0, 2**16))
 def test_any_part_of_a_series(offset: int, length: int, seed: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quietgrid.errors import ForbiddenError
-from quietgrid.homeweb import LinkSessions, issue_link
+from quietgrid.homeweb import LinkSessions, issue_link, renew_link
 from quietgrid.homeweb.signin import FILE
 from quietgrid.household.sessions import LINK_S, SESSION_S
 from quietgrid.model.interval import ManualClock
@@ -50,6 +50,23 @@ def test_a_whole_link_may_be_pasted(tmp_path: Path, clock: ManualClock) -> None:
     sessions = open_sessions(tmp_path, clock)
     assert sessions.redeem(f" {issue_link(tmp_path, 3, 8001, clock)}\n")
     assert sessions.redeem(sessions.link(4))
+
+
+def test_a_replaced_key_signs_its_home_out_and_voids_every_link(tmp_path: Path, clock: ManualClock) -> None:
+    store = open_vault(tmp_path / "homes.db", clock)
+    sessions = LinkSessions(store, clock, tmp_path / "households")
+    mine, theirs = (sessions.redeem(issue_link(tmp_path, home, 8001, clock)) for home in (3, 4))
+    unused, other = issue_link(tmp_path, 3, 8001, clock), issue_link(tmp_path, 4, 8001, clock)
+    fresh = renew_link(tmp_path, 3, 8001, store, clock)
+    assert sessions.find(mine) is None
+    assert sessions.find(theirs) is not None
+    with pytest.raises(ForbiddenError, match="used"):
+        sessions.redeem(unused)
+    found = sessions.find(sessions.redeem(fresh))
+    assert found is not None
+    assert found.home == 3
+    assert sessions.redeem(other)
+    store.close()
 
 
 def test_links_end(tmp_path: Path, clock: ManualClock) -> None:

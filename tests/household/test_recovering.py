@@ -173,8 +173,8 @@ def test_what_contradicts_is_refused(village: Village) -> None:
     vault = fresh(village)
     swapped = links(village, vault)
     swapped[0].index = 1  # signs as another
-    found = collect(vault, TOWN.card, [swapped[0], swapped[1], swapped[2]])
-    assert 0 in found.waiting
+    with pytest.raises(VerificationError, match="signer"):
+        collect(vault, TOWN.card, swapped)
 
 
 def test_more_days_join_those_that_are_there(village: Village) -> None:

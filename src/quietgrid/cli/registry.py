@@ -195,12 +195,13 @@ def recover(
     if not done.link:
         emit(as_json, data, [*text, "two keyholders have to approve; then run this again"])
         return 7
-    emit(
-        as_json, data,
-        [*text, f"{found.days} days open again; what was before them stays closed", f"sign in: {done.link}",
-         f"now `quietgrid stop`, `quietgrid meter replace {home}`, `quietgrid up`: a meter with keys of your own",
-         f"then make a backup: `quietgrid household backup {home}`"],
-    )  # fmt: skip
+    text += [f"{found.days} days open again; what was before them stays closed", f"sign in: {done.link}"]
+    if not done.replaced:
+        text += [
+            f"now `quietgrid stop`, `quietgrid meter replace {home}`, `quietgrid up`: a meter with keys of your own",
+            f"then make a backup: `quietgrid household backup {home}`",
+        ]
+    emit(as_json, data, text)
     return 0
 
 

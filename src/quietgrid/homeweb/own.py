@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,25 +79,37 @@ class Own:
 
 
 def own_of(series: Sequence[OwnSeries], window: Window, first_days: Mapping[int, int]) -> Own:
-    """Add up the meters of a home.
+    """Add up the meters of a home: there where all are that should be; a replaced one until the next takes its place.
 
     Args:
         series: Over exactly the window. first_days: pid -> UTC day it enrolled.
     """
-    per_day = slots_per_day(window.resolution)
-    slots = np.arange(window.first, window.end)
+    there = _in_place(series, window, first_days)
     columns = {r: np.zeros(len(window), np.int64) for r in (IMPORT, EXPORT)}
     present, known = np.ones(len(window), np.bool_), np.zeros(len(window), np.bool_)
     for part in series:
-        there = slots >= first_days[part.pid] * per_day
         columns[part.register] += np.where(part.present, part.energy_wh, 0)
-        present &= part.present | ~there
-        known |= there
+        present &= part.present | ~there[part.pid]
+        known |= there[part.pid]
     present &= known
     return Own(
         window, np.where(present, columns[IMPORT], 0), np.where(present, columns[EXPORT], 0), present, known,
         any(part.register == EXPORT for part in series),
     )  # fmt: skip
+
+
+def _in_place(series: Sequence[OwnSeries], window: Window, first_days: Mapping[int, int]) -> dict[int, Bools]:
+    """pid -> bool [t]: where a meter should deliver. One that ends before a newer one begins was replaced by it."""
+    slots, per_day = np.arange(window.first, window.end), slots_per_day(window.resolution)
+    pids = sorted({part.pid for part in series}, key=lambda pid: (first_days[pid], pid))
+    there = {pid: slots >= first_days[pid] * per_day for pid in pids}
+    came = {pid: slots[np.any([part.present for part in series if part.pid == pid], axis=0)] for pid in pids}
+    for older, newer in pairwise(pids):
+        if first_days[older] < first_days[newer] and len(came[newer]) and max(came[older], default=-1) < came[newer][0]:
+            there[older] &= slots < came[newer][0]
+            if len(came[older]):
+                there[newer] &= slots >= came[newer][0]
+    return there
 
 
 def kwh_of(values_wh: Ints, present: Bools, per: int = 1) -> list[float | None]:

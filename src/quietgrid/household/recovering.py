@@ -105,10 +105,14 @@ def collect(vault: Vault, card: CommunityCard, links: Sequence[ReleaseLink]) -> 
     proof: dict[bytes, bytes] = {}
     for index, link in enumerate(links):
         try:
-            release = open_signed(link.release(), Release, card.keyholder_pks[index])
-        except (UnavailableError, NotFoundError, RefusedError, VerificationError) as error:
+            answer = link.release()
+        except UnavailableError as error:
             waiting[index] = error.what
             continue
+        except (NotFoundError, RefusedError, VerificationError):
+            waiting[index] = "it has not taken the new key over"
+            continue
+        release = open_signed(answer, Release, card.keyholder_pks[index])
         found[index] = _opened(vault, index, release)
         for data in release.takeovers:
             said = read_statement(card, unpack_signed(data))

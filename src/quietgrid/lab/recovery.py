@@ -106,10 +106,12 @@ class Finished:
 
     Args:
         recovered: What the keyholders handed over. link: the new sign-in link; "" while fewer than two know the key.
+        replaced: A meter has enrolled with the new keys.
     """
 
     recovered: Recovered
     link: str
+    replaced: bool
 
 
 def finish_recovery(state: Path, home: int) -> Finished:
@@ -142,10 +144,11 @@ def finish_recovery(state: Path, home: int) -> Finished:
 
     found = collect(vault, card, [HttpRelease(client(url)) for url in ports.keyholder_urls()])
     if len(found.took_over) < NEEDED:
-        return Finished(found, "")
+        return Finished(found, "", replaced=False)
     send_proof(client(f"http://{HOST}:{ports.platform}"), home, found.proof)
     store = open_vault(folders.households / "homes.db", clock)
     try:
-        return Finished(found, renew_link(state, home, ports.household, store, clock))
+        link = renew_link(state, home, ports.household, store, clock)
+        return Finished(found, link, replaced=bool(vault.meters()))
     finally:
         store.close()
