@@ -13,7 +13,8 @@ from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
 from quietgrid.chain.client import Chain
 from quietgrid.chain.deploy import Deployment, Placed, Plan
-from quietgrid.chain.node import CHAIN_ID, Anvil, find, fund
+from quietgrid.chain.find import CHAIN_ID, find
+from quietgrid.chain.node import Anvil, fund
 from quietgrid.chain.outbox import Outbox, Terms
 from quietgrid.errors import MissingExtraError
 from quietgrid.model.interval import ManualClock

@@ -20,6 +20,7 @@ from quietgrid.api.problems import Problem, install
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
+from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.platform import Platform
 
 PREFIX = "/api/v1"
@@ -58,17 +59,20 @@ def create_app(
     *,
     control: DemoControl | None = None,
     lock: threading.RLock | None = None,
+    chain: ChainWorker | None = None,
 ) -> FastAPI:
     """The API of one community's platform.
 
     Args:
         platform: Wired and open; its owner closes it. settings: of the server.
         control: the demo's driver, None in real life. lock: shared with whoever else drives the platform.
+        chain: what looks at the chain, None without one.
 
     Returns:
         The app; its `state.services` are what the pages use.
     """
     services = Services(platform, settings or Settings(), control, lock)
+    services.chain = chain
     hub = Hub(services)
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from quietgrid.api.control import DemoControl
 from quietgrid.api.settings import Settings
 from quietgrid.errors import NotFoundError, UnavailableError
 from quietgrid.model.party import MemberList
+from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
@@ -50,6 +51,8 @@ class Services:
         self.readings = RateLimit(settings.readings_per_minute)
         self.refused_frames = 0
         """Frames refused since this process started."""
+        self.chain: ChainWorker | None = None
+        """What looks at the chain; None without one."""
         self._lock = lock or threading.RLock()
 
     @contextmanager

@@ -26,8 +26,9 @@ def _start(state: Path | None) -> Path:
 
 @platform.command(name="serve")
 def serve_platform(
-    *, port: int, household_port: int, keyholder: list[str], state: Path | None = None, pace: float = 5.0
-) -> int:
+    *, port: int, household_port: int, keyholder: list[str], state: Path | None = None, pace: float = 5.0,
+    chain: str = "",
+) -> int:  # fmt: skip
     """Run the platform of the demo in a state folder until SIGTERM.
 
     Args:
@@ -36,37 +37,43 @@ def serve_platform(
         keyholder: Address of each keyholder, in order.
         state: Folder of databases and keys.
         pace: Seconds a live interval takes.
+        chain: Address of the chain's node; without it nothing is anchored.
     """
-    from quietgrid.web.serve import serve
+    from quietgrid.web.serve import Seat, serve
 
-    serve(_start(state), port, household_port, keyholder, pace)
+    serve(_start(state), Seat(port, household_port, keyholder, chain), pace)
     return 0
 
 
 @household.command(name="serve")
-def serve_household(*, port: int, platform: str, keyholder: list[str], state: Path | None = None) -> int:
+def serve_household(
+    *, port: int, platform: str, keyholder: list[str], meters: str = "", state: Path | None = None
+) -> int:
     """Serve the homes whose vaults are in a state folder, on their own origin, until SIGTERM.
 
     Args:
         port: Port to listen on.
         platform: Address of the platform.
         keyholder: Address of each keyholder, in order.
+        meters: Address of the homes' own meters, for receipts.
         state: Folder of databases and keys.
     """
     from quietgrid.homeweb.serve import serve
+    from quietgrid.household.hosting import Addresses
     from quietgrid.runtime.clock import ClockFile
 
     folder = _start(state)
-    serve(folder, platform, keyholder, port, ClockFile(folder / "clock"))
+    serve(folder, Addresses(platform, keyholder, meters), port, ClockFile(folder / "clock"))
     return 0
 
 
 @fleet.command(name="run")
-def run_fleet(*, platform: str, state: Path | None = None) -> int:
+def run_fleet(*, platform: str, port: int = 0, state: Path | None = None) -> int:
     """Run the simulated meters of a state folder until SIGTERM.
 
     Args:
         platform: Address of the platform.
+        port: Where the meters hand their households receipts; 0 picks one.
         state: Folder of databases and keys.
     """
     from quietgrid.lab.fleet import run
@@ -78,5 +85,5 @@ def run_fleet(*, platform: str, state: Path | None = None) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    run(_start(state), platform, lambda: bool(stopping))
+    run(_start(state), platform, lambda: bool(stopping), port)
     return 0

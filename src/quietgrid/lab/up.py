@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 from quietgrid.accounts import Accounts, Role
+from quietgrid.chain.find import find
 from quietgrid.demo import SHOWN_HOME
-from quietgrid.errors import ConfigError
+from quietgrid.errors import ConfigError, MissingExtraError
 from quietgrid.homeweb import issue_link
 from quietgrid.lab.changes import Renewal
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
@@ -36,6 +38,9 @@ class Ports:
     platform: int
     household: int
     keyholders: tuple[int, int, int]
+    meters: int = 0
+    chain: int = 0
+    """0: there is no local chain."""
 
     def keyholder_urls(self) -> list[str]:
         """Addresses of the three."""
@@ -60,12 +65,25 @@ def choose_ports(state: Path, wanted: int) -> Ports:
         at = free_port(max(at, chosen))
         holders.append(at)
         at += 1
-    ports = Ports(platform, household, (holders[0], holders[1], holders[2]))
+    meters = free_port(at)
+    chain = free_port(meters + 1) if local_chain() else 0
+    ports = Ports(platform, household, (holders[0], holders[1], holders[2]), meters, chain)
     (state / "run").mkdir(exist_ok=True, mode=0o700)
-    (state / "run" / "ports.json").write_text(
-        json.dumps({"platform": platform, "household": household, "keyholders": holders})
-    )
+    named = {"platform": platform, "household": household, "keyholders": holders, "meters": meters, "chain": chain}
+    (state / "run" / "ports.json").write_text(json.dumps(named))
     return ports
+
+
+def local_chain() -> bool:
+    """Whether this demo has a chain of its own: it is set so, and its program is there."""
+    if load().chain != "local":
+        return False
+    try:
+        find()
+    except MissingExtraError as error:
+        logging.getLogger("quietgrid").warning("no chain: %s", error)
+        return False
+    return True
 
 
 def read_ports(state: Path) -> Ports:
@@ -74,7 +92,8 @@ def read_ports(state: Path) -> Ports:
         data = json.loads((state / "run" / "ports.json").read_text())
     except FileNotFoundError as error:
         raise ConfigError("no demo was started here", where=str(state), fix="run `quietgrid up`") from error
-    return Ports(data["platform"], data["household"], tuple(data["keyholders"]))
+    holders, more = tuple(data["keyholders"]), (data.get("meters", 0), data.get("chain", 0))
+    return Ports(data["platform"], data["household"], holders, *more)
 
 
 def people_links(demo: DemoState, ports: Ports) -> Links:
@@ -106,11 +125,15 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
         supervisor.add(f"keyholder-{index}", "keyholder", "serve", *where, *peers)
     platform_url = f"http://{HOST}:{ports.platform}"
     own = ["--port", str(ports.platform), "--household-port", str(ports.household), "--pace", str(pace_s)]
-    supervisor.add("platform", "platform", "serve", *own, *holders)
-    supervisor.add(
-        "household", "household", "serve", "--port", str(ports.household), "--platform", platform_url, *holders
-    )
-    supervisor.add("fleet", "fleet", "run", "--platform", platform_url)
+    chosen = load().chain
+    node = f"http://{HOST}:{ports.chain}" if ports.chain else "" if chosen in ("local", "off") else chosen
+    supervisor.add("platform", "platform", "serve", *own, *holders, *(["--chain", node] if node else []))
+    local = ["--meters", f"http://{HOST}:{ports.meters}"] if ports.meters else []
+    home = ["--port", str(ports.household), "--platform", platform_url, *local]
+    supervisor.add("household", "household", "serve", *home, *holders)
+    supervisor.add("fleet", "fleet", "run", "--platform", platform_url, "--port", str(ports.meters))
+    if ports.chain:
+        supervisor.add("chain", "chain", "node", "--port", str(ports.chain))
     return supervisor
 
 

@@ -26,7 +26,7 @@ from quietgrid.wire.links import KeyholderLink
 FRAMES, LEDGER, LOG, BILLS = 0, 1, 4, 5
 """`DailyRoots.Kind`; keyholder i's ledger is LEDGER + i."""
 CATCH_UP_DAYS = 400
-Queue = Callable[[int, list[AnchorRow]], None]
+Queue = Callable[[int, list[AnchorRow]], object]
 
 
 class Anchoring:

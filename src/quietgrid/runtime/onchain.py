@@ -157,15 +157,23 @@ class OnChain:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ChainWork:
+    """A chain that is ready, and what is done for it at every look before it is written to."""
+
+    onchain: OnChain
+    tasks: Sequence[Callable[[], object]] = ()
+
+
 class ChainWorker:
     """The thread that looks at the chain.
 
     Args:
-        prepare: Makes `OnChain`: finds the node, deploys what is missing; called until it works.
-        tell: told every error once, in words.
+        prepare: Finds the node, deploys what is missing; called until it works, and again when the node has lost its
+            contracts. tell: told every new trouble once, in words.
     """
 
-    def __init__(self, prepare: Callable[[], OnChain], tell: Callable[[str], None]) -> None:
+    def __init__(self, prepare: Callable[[], ChainWork], tell: Callable[[str], None]) -> None:
         self._prepare, self._tell = prepare, tell
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chain", daemon=True)
@@ -182,10 +190,16 @@ class ChainWorker:
         self._thread.join(3)
 
     def _run(self) -> None:
+        work: ChainWork | None = None
         while not self._stop.is_set():
             try:
-                self.chain = self.chain or self._prepare()
-                self.chain.step()
+                work = work or self._prepare()
+                self.chain = work.onchain
+                for task in work.tasks:
+                    task()
+                report = work.onchain.step()
+                if report is not None and report.nowhere:
+                    work = None
                 self.note = ""
             except QuietgridError as error:
                 if self.note != str(error):

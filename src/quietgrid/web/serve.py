@@ -5,8 +5,10 @@ It can load nothing that unmasks a reading (`crypto.secret`); a test looks at a 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -19,42 +21,74 @@ from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.founding import Folders, read_card
+from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
-from quietgrid.runtime.platform import platform_at
+from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.web import mount
 
+LOG = logging.getLogger("quietgrid.chain")
 HOST = "127.0.0.1"
 STOP_S = 2
 
 
-def serve(state: Path, port: int, household_port: int, keyholders: Sequence[str], pace_s: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where the platform listens and whom it talks to.
+
+    Args:
+        port: On 127.0.0.1. household_port: for links to the households' origin. keyholders: their addresses, in order.
+        chain: address of the chain's node, or nothing.
+    """
+
+    port: int
+    household_port: int
+    keyholders: Sequence[str]
+    chain: str = ""
+
+
+def serve(state: Path, seat: Seat, pace_s: float) -> None:
     """Run the demo's platform until SIGTERM. The pages answer at once; the driver catches up behind them.
 
     Args:
-        state: The state directory. port: on 127.0.0.1. household_port: for links to the households' origin.
-        keyholders: Their addresses, in order. pace_s: seconds a live interval takes.
+        state: The state directory. seat: see there. pace_s: seconds a live interval takes.
     """
     folders = Folders(state)
     card = read_card(folders.card)
     clock = ClockFile(state / "clock")
-    links = [HttpKeyholder(index, url) for index, url in enumerate(keyholders)]
+    links = [HttpKeyholder(index, url) for index, url in enumerate(seat.keyholders)]
     chosen = load()
     platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
     lock = threading.RLock()
     driver = DemoDriver(platform, Periods(platform), folders, Commissioning.load(state / "commissioning"), pace_s, lock)
     settings = Settings(
-        public_url=f"http://localhost:{port}", household_url=f"http://home.localhost:{household_port}", demo=True,
-        demo_home=SHOWN_HOME, four_eyes=False, publishing=chosen.publishing(),
+        public_url=f"http://localhost:{seat.port}", household_url=f"http://home.localhost:{seat.household_port}",
+        demo=True, demo_home=SHOWN_HOME, four_eyes=False, publishing=chosen.publishing(),
     )  # fmt: skip
-    app = create_app(platform, settings, control=driver, lock=lock)
+    chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
+    app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
     mount(app)
     config = uvicorn.Config(
-        app, host=HOST, port=port, access_log=False, log_level="warning", server_header=False,
+        app, host=HOST, port=seat.port, access_log=False, log_level="warning", server_header=False,
         timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
     driver.start()
+    if chain is not None:
+        chain.start()
     try:
         uvicorn.Server(config).run()
     finally:
+        if chain is not None:
+            chain.stop()
         driver.stop()
         platform.close()
+
+
+def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:
+    """The thread that looks at the chain; web3 is loaded there, so that the first page does not wait for it."""
+
+    def prepare() -> ChainWork:
+        from quietgrid.runtime.chain_at import ChainFolder, work_at
+
+        return work_at(ChainFolder(state / "chain"), url, platform, confirmations)
+
+    return ChainWorker(prepare, lambda said: LOG.warning("%s", said))

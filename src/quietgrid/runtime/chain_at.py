@@ -1,0 +1,111 @@
+"""From settings to a chain that is ready: the node, the keys in the state folder, the contracts, the outbox.
+
+The embedded demo keeps every key of the chain in one folder, as it does with everything else: one operator runs all.
+With a node of one's own the contracts are deployed once, by `quietgrid chain deploy`, with keys kept elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from quietgrid.chain import abi
+from quietgrid.chain.accounts import Account
+from quietgrid.chain.book import AddressBook
+from quietgrid.chain.client import Chain
+from quietgrid.chain.deploy import Deployment, Step
+from quietgrid.chain.find import CHAIN_ID
+from quietgrid.chain.indexer import Indexer
+from quietgrid.chain.node import fund
+from quietgrid.chain.outbox import Outbox, Terms
+from quietgrid.chain.plan import MANAGER, Seats, community_plan
+from quietgrid.errors import ConfigError
+from quietgrid.model.interval import SystemClock
+from quietgrid.runtime.anchoring import Anchoring
+from quietgrid.runtime.onchain import ChainWork, OnChain, StoreJournal, Wiring
+from quietgrid.runtime.platform import Platform
+from quietgrid.store.anchors import AnchorRow
+from quietgrid.store.stores import PlatformStore
+
+DEEP = 12
+"""Confirmations on a chain that is not our own."""
+
+
+@dataclass(frozen=True)
+class ChainFolder:
+    """The chain's part of a state folder."""
+
+    path: Path
+
+    @property
+    def book(self) -> AddressBook:
+        """Addresses by chain."""
+        return AddressBook(self.path / "addresses.json")
+
+    def account(self, name: str) -> Account:
+        """An account by name; its key is made there on first use."""
+        return Account.load_or_create(self.path / "keys" / f"{name}.key")
+
+
+def deployment(folder: ChainFolder, chain: Chain) -> Deployment:
+    """The community's contracts, to be put on a chain by this folder's deployer."""
+    deployer, engine = folder.account("deployer"), folder.account("engine")
+    return Deployment(chain, deployer, community_plan(Seats(deployer.address, engine.address)))
+
+
+def deploy(folder: ChainFolder, chain: Chain, tell: Callable[[Step], None] = lambda _step: None) -> dict[str, str]:
+    """Put on the chain what is missing and write the addresses down.
+
+    Raises:
+        See `Deployment.run`.
+    """
+    if chain.chain_id() == CHAIN_ID:
+        for name in ("deployer", "engine"):
+            fund(chain, folder.account(name).address)
+    addresses = deployment(folder, chain).run(tell)
+    folder.book.write(chain.chain_id(), addresses)
+    return addresses
+
+
+def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations: int = 0) -> OnChain:
+    """A chain that is ready to be written to.
+
+    Args:
+        folder: Of keys and addresses. url: of the node. store: the platform's. confirmations: see the settings.
+
+    Raises:
+        UnavailableError: the node is away. ConfigError: nothing is deployed there, and it is not our own chain.
+    """
+    chain = Chain(url)
+    chain_id = chain.chain_id()
+    own = chain_id == CHAIN_ID
+    addresses = deploy(folder, chain) if own else folder.book.of(chain_id)
+    if MANAGER not in addresses:
+        raise ConfigError(
+            f"the community's contracts are not on chain {chain_id}", where=url,
+            fix=f"`quietgrid chain deploy --rpc {url}` first",
+        )  # fmt: skip
+    depth = confirmations or (1 if own else DEEP)
+    journal = StoreJournal(store)
+    engine = folder.account("engine")
+    outbox = Outbox(chain, engine, journal, Terms(chain_id, confirmations=depth), SystemClock())
+    indexer = Indexer(chain, addresses, journal, depth)
+    return OnChain(store, Wiring(outbox, indexer, chain_id, url, engine.address, addresses))
+
+
+def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: int = 0) -> ChainWork:
+    """The platform's chain, ready, and what is done for it at every look: anchoring the days that are over."""
+    parts = platform.parts
+    onchain = chain_at(folder, url, parts.store, confirmations)
+    anchoring = Anchoring(parts.store, platform.keyholders, parts.clock, partial(queue_roots, onchain))
+    anchoring.again()
+    return ChainWork(onchain, [anchoring.step])
+
+
+def queue_roots(onchain: OnChain, day: int, rows: list[AnchorRow]) -> bool:
+    """Queue the roots of a day; False if they were queued before."""
+    kinds, roots, leaves = [r.kind for r in rows], [r.root for r in rows], [r.leaves for r in rows]
+    call = abi.call("DailyRoots", onchain.addresses["DailyRoots"], "anchor", day, kinds, roots, leaves)
+    return onchain.queue(f"roots {day}", call)
