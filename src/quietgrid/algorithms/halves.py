@@ -7,15 +7,16 @@ Source: PROTOCOL A, "implausible total"; G13; decision 0020.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.plan import NOBODY, Bits, Ints, TotalsPlan, behind, by_home, counted_cells
-from quietgrid.algorithms.strikes import Round, strike_halves
+from quietgrid.algorithms.strikes import Round, halved_closes, place_after, strike_halves
 from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
 
 SECONDS_AN_HOUR = 3600
@@ -36,6 +37,11 @@ class HalvesPlan:
     members: Bits
     bounds: Ints
     signed: bool
+
+    @property
+    def width(self) -> int:
+        """Intervals: the second half's first number comes after so many."""
+        return self.parts[0].b - self.parts[0].a
 
     @property
     def allowed(self) -> Bits:
@@ -97,3 +103,25 @@ def implausible(members: MemberList, plan: TotalsPlan, values: Ints) -> Bits:
     low = -bound if len(plan.signs) > 1 else 0
     outside: Bits = ((values < low) | (values > bound)) & plan.allowed
     return outside
+
+
+def spans_of(closes: Iterable[Closed], members: MemberList) -> list[tuple[int, int]]:
+    """(first, end) in absolute slots of each close."""
+    per_day = slots_per_day(members.window.resolution)
+    return [(close.day * per_day + close.a, close.day * per_day + close.b) for close in closes]
+
+
+def why_whole(members: MemberList, alarmed: TotalsPlan, values: Ints, closes: Iterable[Closed], close: Closed) -> str:
+    """Why a close must not be answered in halves after an alarm; empty if it may.
+
+    Args:
+        members: The epoch's list. alarmed: the plan of the total of the alarm. values: int64, what it says opened.
+        closes: Of the close's leaf, those between the two and perhaps others. close: to be halved.
+    """
+    if len(values) != alarmed.b - alarmed.a or not implausible(members, alarmed, values).any():
+        return "the total was plausible"
+    end = alarmed.day * slots_per_day(members.window.resolution) + alarmed.b
+    place = place_after(end, spans_of(closes, members), spans_of([close], members)[0][0])
+    if place is None or place >= halved_closes(len(np.unique(members.homes[alarmed.rows]))):
+        return "this close is not one of those that follow the implausible total"
+    return ""

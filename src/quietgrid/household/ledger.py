@@ -36,6 +36,8 @@ RULES = {
     "late": "too few homes had late readings",
     "leverage": "an interval of some home would have followed from it",
     "herd": "almost all homes of the group would have been covered, so the rest would follow",
+    "strike-halves": "no total before it had been impossible",
+    "shared": "too few homes would have kept that day to themselves",
     "omission": "delivered readings had been left out",
     "answered": "it had been answered before",
 }
@@ -202,6 +204,8 @@ def explain(note: LedgerNote, tz: str, *, mine: bool = False) -> str:
         "close": f"Which readings of {note.node} had arrived for {span} was written down. No reading was opened.",
         "totals": f"One sum per interval over all homes of {note.node} ({quantity}{_homes(note)}) "
         f"was opened for {span}. Your reading is in it only together with the others.",
+        "halves": f"Sums over two halves of the homes of {note.node} ({quantity}{_homes(note)}) were opened for {span}, "
+        "drawn by lot: a total before it had been impossible, and a meter that spoils totals is looked for.",
         "bills": f"The bills of all homes of {note.node} for {span} were opened together: a few sums a home.",
         "late": f"Late readings of {note.node} for {span} entered the bills of several homes together.",
         "event": f"One number for each home that had agreed was opened about an event in {note.node}, {span}.",
@@ -213,7 +217,7 @@ def explain(note: LedgerNote, tz: str, *, mine: bool = False) -> str:
 
 def homes_behind(notes: Sequence[LedgerNote]) -> tuple[int, int] | None:
     """The fewest and the most homes in the totals that these entries let open; None where no entry says so."""
-    counts = [count for note in notes if note.kind == "totals" for count in note.counts]
+    counts = [count for note in notes if note.kind in ("totals", "halves") for count in note.counts]
     return (min(counts), max(counts)) if counts else None
 
 

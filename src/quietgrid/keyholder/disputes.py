@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from quietgrid.algorithms.halves import HalvesPlan
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
 from quietgrid.crypto.public.sealing import seal, seal_info
@@ -219,12 +220,15 @@ class Case:
     cells: Callable[[int], list[list[int]]]
 
 
-def listed(plan: TotalsPlan | BillsPlan, members: MemberList, number: int) -> list[list[int]]:
+def listed(plan: TotalsPlan | HalvesPlan | BillsPlan, members: MemberList, number: int) -> list[list[int]]:
     """The cells behind a number: pid, day, slot, version, register, weight of each, as in a `PartSum`.
 
     Args:
         plan: Of the question, computed by who asks: a liar may list others. members: the epoch's list.
     """
+    if isinstance(plan, HalvesPlan):
+        half, number = divmod(number, plan.width)
+        return listed(plan.parts[half], members, number)
     cells = totals_cells(plan, number) if isinstance(plan, TotalsPlan) else bills_cells(plan, number)
     pids = members.pids[plan.rows[cells.at[:, 0]]].tolist()
     rest = np.column_stack([cells.at[:, 1:], cells.registers, cells.weights]).tolist()

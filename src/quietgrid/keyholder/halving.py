@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quietgrid.algorithms.halves import halves_plan, implausible
+from quietgrid.algorithms.halves import halves_plan, spans_of, why_whole
 from quietgrid.algorithms.plan import partition, totals_plan
 from quietgrid.algorithms.strikes import halved_closes, joined, place_after
 from quietgrid.errors import GateRefusal, NotFoundError, UnavailableError, VerificationError
@@ -21,7 +21,6 @@ from quietgrid.keyholder.known import Known
 from quietgrid.keyholder.ruling import Evaluated, check_total, closes_of, quantity_of
 from quietgrid.keyholder.sums import totals_component
 from quietgrid.model.closed import Closed, GateRules
-from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.wire.messages import QuestionMessage
 
@@ -47,7 +46,7 @@ def evaluate_halves(question: QuestionMessage, known: Known, rules: GateRules) -
     leaves = partition(members, rules)[question.node][0]
     for part in plan.parts:
         check_total(question, part, leaves, members, known, rules)
-    resolution, width = members.window.resolution, one.b - one.a
+    resolution, width = members.window.resolution, plan.width
     return Evaluated(
         plan.allowed, plan.counts, np.zeros(0, np.uint64), None,
         lambda keys: np.concatenate([totals_component(keys(one.day), part, resolution) for part in (one, two)]),
@@ -66,28 +65,15 @@ def _check_alarm(question: QuestionMessage, close: Closed, members: MemberList, 
         raise _refused("the alarm is about another total", question)
     before = closes_of(asked, members, asked.closes, known)
     plan = totals_plan(members, asked.node, quantity_of(asked), before, rules)
-    values = np.frombuffer(opened.answer, "<i8")
-    if len(values) != plan.b - plan.a or not implausible(members, plan, values).any():
-        raise _refused("the total was plausible", question)
-    end = _first(before[0], members) + plan.b - plan.a
-    first = _first(close, members)
-    spans = spans_of(list(known.closes.within(close.leaf, end, max(end, first))), members)
-    place = place_after(end, spans, first)
-    if place is None or place >= halved_closes(len(np.unique(members.homes[plan.rows]))):
-        raise _refused("this close is not one of those that follow the implausible total", question)
+    first = spans_of([close], members)[0][0]
+    between = known.closes.within(close.leaf, asked.end, max(asked.end, first))
+    why = why_whole(members, plan, np.frombuffer(opened.answer, "<i8"), between, close)
+    if why:
+        raise _refused(why, question)
 
 
 def _refused(what: str, question: QuestionMessage) -> GateRefusal:
     return GateRefusal("strike-halves", what, where=question.node, fix="ask the total, as ever")
-
-
-def _first(close: Closed, members: MemberList) -> int:
-    return close.day * slots_per_day(members.window.resolution) + close.a
-
-
-def spans_of(closes: Sequence[Closed], members: MemberList) -> list[tuple[int, int]]:
-    """(first, end) in absolute slots of each close."""
-    return [(_first(close, members), _first(close, members) + close.b - close.a) for close in closes]
 
 
 def halved_seeds(
@@ -105,9 +91,9 @@ def halved_seeds(
         leaf = members.leaf_names.index(node)
         limit = halved_closes(len(members.homes_in(leaf)))
         last = max((span[1] for span in spans_of(closes, members)), default=0)
-        spans = spans_of(list(known.closes.within(leaf, asked.end, max(asked.end, last))), members)
+        spans = spans_of(known.closes.within(leaf, asked.end, max(asked.end, last)), members)
         for close in closes:
-            place = place_after(asked.end, spans, _first(close, members))
+            place = place_after(asked.end, spans, spans_of([close], members)[0][0])
             if place is not None and place < limit:
                 try:
                     found[close.hash] = known.seed(close.hash)

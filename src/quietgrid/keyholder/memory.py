@@ -43,6 +43,16 @@ DAY = "day:"
 """What the subject of a consent to a day's keys begins with."""
 
 
+def day_of(subject: str) -> int | None:
+    """The UTC day that a consent is about, None if it is about something else.
+
+    >>> day_of("day:20000"), day_of("evening")
+    (20000, None)
+    """
+    number = subject.removeprefix(DAY)
+    return int(number) if subject.startswith(DAY) and number.isascii() and number.isdecimal() else None
+
+
 class Memory:
     """Everything the gate decides on, in the form it decides on."""
 
@@ -112,9 +122,9 @@ class Memory:
 
     def add_consent(self, message: Consent) -> None:
         """Take note of a day that a home gave away; keys that were handed over stay handed over."""
-        day = message.subject.removeprefix(DAY)
-        if message.subject.startswith(DAY) and day.isascii() and day.isdecimal():
-            self.known.shared.setdefault(int(day), set()).add(message.home)
+        day = day_of(message.subject)
+        if day is not None:
+            self.known.shared.setdefault(day, set()).add(message.home)
 
     def _seed(self, close: bytes) -> bytes:
         """The seed from our vote on a close and those we have seen of the peers."""

@@ -13,10 +13,10 @@ from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import ForbiddenError, GateRefusal, NotFoundError, VerificationError
 from quietgrid.keyholder.intake import omitted_cells
-from quietgrid.keyholder.memory import Memory
+from quietgrid.keyholder.memory import Memory, day_of
 from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.rules import MIN_PERIOD_DAYS
-from quietgrid.model.interval import DAY_S
+from quietgrid.model.interval import DAY_S, Window
 from quietgrid.model.question import Book, Kind
 from quietgrid.store.keyholder import ConsentRow
 from quietgrid.wire.columns import book_of
@@ -117,6 +117,8 @@ class Registrar:
 
     def _consent(self, signed: Signed) -> None:
         message = self._by_household(signed, Consent)
+        if self._parts.rules.on("shared"):
+            self._check_shared(message)
         with self._parts.store.begin() as tx:
             tx.members.put_consent(
                 ConsentRow(
@@ -161,6 +163,28 @@ class Registrar:
         with self._parts.store.begin() as tx:
             tx.documents.put("alarm", digest, pack_signed(signed))
         self._memory.add_alarm(digest, message)
+
+    def _check_shared(self, message: Consent) -> None:
+        """A day whose totals are out is not given away by so many that the others' readings would follow (G12).
+
+        For days to come the floor does it: totals of such a day do not open.
+        """
+        memory, day = self._memory, day_of(message.subject)
+        if day is None or message.home in memory.known.shared.get(day, ()):
+            return
+        first, end = day * memory.per_day(), (day + 1) * memory.per_day()
+        given = memory.known.shared.get(day, set()) | {message.home}
+        for members in memory.known.members.values():
+            if not len(members.window.intersect(Window(first, end, members.window.resolution))):
+                continue
+            for leaf in np.unique(members.leaves[members.homes == np.uint64(message.home)]).tolist():
+                left = len(set(members.homes_in(leaf).tolist()) - given)
+                if 0 < left < self._parts.rules.k and memory.closes_in(leaf, first, end):
+                    raise GateRefusal(
+                        "shared", f"then only {left} homes of this section would keep that day to themselves",
+                        where=f"{message.subject}, {members.leaf_names[leaf]}",
+                        fix="share another day: totals of this one are known, and the others' readings would follow",
+                    )  # fmt: skip
 
     def _withdrawal(self, signed: Signed) -> None:
         """A consent taken back counts for no question that is asked from now on."""

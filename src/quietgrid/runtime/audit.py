@@ -57,6 +57,7 @@ class Bundle(msgspec.Struct, frozen=True):
     closes: list[Signed]
     votes: list[Signed]
     answers: list[Answered]
+    alarms: tuple[Signed, ...] = ()
 
 
 @dataclass
@@ -128,6 +129,7 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         [unpack_signed(data) for data in tx.registry.books()],
         [unpack_signed(data) for data in tx.registry.price_messages()],
         list(closes.values()), votes, answers,
+        tuple(unpack_signed(data) for data in tx.documents.all("alarm").values()),
     )  # fmt: skip
 
 

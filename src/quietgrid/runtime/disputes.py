@@ -14,6 +14,7 @@ from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import InputError, NotFoundError, VerificationError
 from quietgrid.model.interval import slots_per_day
+from quietgrid.runtime.alarmed import behind_alarm
 from quietgrid.runtime.audit import FORMAT, Bundle
 from quietgrid.runtime.platform import PlatformParts
 from quietgrid.runtime.withheld import FINDING, WITHHELD, Contradiction, finding
@@ -94,6 +95,8 @@ class Disputes:
             sums = {index: unpack_signed(data) for index, data in tx.answers.sums(digest).items()}
             rows = {named: tx.answers.close(named) for named in message.closes}
             signed = {named: unpack_signed(row.signed) for named, row in rows.items()}
+            behind = behind_alarm(tx, message)
+            signed |= behind.closes
             signed |= _behind_late(tx, list(signed.values()), card.resolution)
             members = [unpack_signed(data) for data in tx.registry.all_members()]
             bundle = Bundle(
@@ -102,7 +105,8 @@ class Disputes:
                 [unpack_signed(data) for data in tx.registry.books()],
                 [unpack_signed(data) for data in tx.registry.price_messages()],
                 list(signed.values()),
-                [unpack_signed(data) for named in signed for _, data in sorted(tx.answers.votes(named).items())], [],
+                [unpack_signed(data) for named in signed for _, data in sorted(tx.answers.votes(named).items())],
+                behind.answers, behind.alarms,
             )  # fmt: skip
         return Evidence(question, sums, msgspec.msgpack.encode(bundle))
 

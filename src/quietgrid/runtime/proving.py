@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from quietgrid.crypto.public.envelope import decode, unpack_signed
+from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import NotFoundError, QuietgridError, VerificationError
+from quietgrid.runtime.alarmed import behind_alarm
 from quietgrid.runtime.audit import FORMAT, Answered, Bundle, SealedDay
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.replay import Replay
@@ -120,14 +121,17 @@ def _part(platform: Platform, digest: bytes) -> tuple[Bundle, Answered]:
         sums = [unpack_signed(data) for _, data in sorted(tx.answers.sums(digest).items())]
         answered = Answered(question, sums, said.status, said.body, said.digests)
         members = [unpack_signed(data) for data in tx.registry.all_members()]
+        behind = behind_alarm(tx, decode(QuestionMessage, question.body))
         closes = _closes(tx, decode(QuestionMessage, question.body))
+        closes |= {digest: pack_signed(signed) for digest, signed in behind.closes.items()}
         votes = [data for subject in closes for _, data in sorted(tx.answers.votes(subject).items())]
         head = Bundle(
             FORMAT, platform.parts.card.body(), tx.registry.meters().pids.astype("<u8").tobytes(), members,
             [unpack_signed(d) for m in members for _, d in sorted(tx.registry.endorsements(m.hash()).items())],
             [unpack_signed(data) for data in tx.registry.books()],
             [unpack_signed(data) for data in tx.registry.price_messages()],
-            [unpack_signed(data) for data in closes.values()], [unpack_signed(data) for data in votes], [answered],
+            [unpack_signed(data) for data in closes.values()], [unpack_signed(data) for data in votes],
+            [answered, *behind.answers], behind.alarms,
         )  # fmt: skip
     return head, answered
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.halves import HalvesPlan, halves_plan, why_whole
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
+from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
-from quietgrid.crypto.public.envelope import Signed, decode
+from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import QuietgridError, VerificationError
 from quietgrid.mdms import open_sums
@@ -23,16 +25,18 @@ from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
-from quietgrid.pes import blind_bills, blind_totals
+from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.audit import Answered, Bundle, Report, SealedDay, card_of, read_bundle
 from quietgrid.store.log import check_log
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.messages import (
+    Alarm,
     BookMessage,
     Close,
     Endorsement,
     LateClose,
     Members,
+    Opened,
     Prices,
     QuestionMessage,
     Sums,
@@ -72,6 +76,7 @@ class Replay:
         self._members: dict[tuple[int, int], MemberList] = {}
         self._closes: dict[bytes, tuple[Closed, tuple[int, int]]] = {}
         self._lates: dict[bytes, LateClose] = {}
+        self._lots: dict[bytes, dict[int, tuple[bytes, ...]]] = {}
         self._cells: dict[tuple[int, int], tuple[NDArray[np.uint64], NDArray[np.int16]]] = {}
 
     def try_to(self, what: str, check: Callable[..., object], *given: object, count: int = 1) -> bool:
@@ -117,7 +122,9 @@ class Replay:
         votes: Counter[bytes] = Counter()
         for signed in self._head.votes:
             if self.try_to("votes", self._by_keyholder, signed, Vote):
-                votes[decode(Vote, signed.body).subject] += 1
+                vote = decode(Vote, signed.body)
+                votes[vote.subject] += 1
+                self._lots.setdefault(vote.subject, {})[vote.keyholder] = vote.lots
         seen: set[tuple[int, int, int]] = set()
         for signed in self._head.closes:
             self.try_to("closes", self._take_close, signed, votes[signed.hash()], seen)
@@ -168,16 +175,20 @@ class Replay:
         if isinstance(plan, TotalsPlan):
             blind = blind_totals(self._fetch(members), plan, per_day)
             allowed = plan.allowed
+        elif isinstance(plan, HalvesPlan):
+            blind = blind_halves(self._fetch(members), plan, per_day)
+            allowed = plan.allowed
         else:
             blind = blind_bills(self._fetch(members), plan, per_day).reshape(-1)
             allowed = plan.allowed.reshape(-1)
         opened = open_sums(blind, sums)
-        if not np.array_equal(opened.allowed, allowed):
+        shut = allowed & ~opened.allowed  # days given away count for no floor, and only the keyholders know of them
+        if not np.array_equal(opened.allowed | shut, allowed) or (shut.any() and isinstance(plan, BillsPlan)):
             raise VerificationError("the gate would decide otherwise", where=question.node, fix="dispute it")
         if opened.values.astype("<i8").tobytes() != answered.answer:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
 
-    def plan(self, question: QuestionMessage) -> tuple[TotalsPlan | BillsPlan, MemberList]:
+    def plan(self, question: QuestionMessage) -> tuple[TotalsPlan | HalvesPlan | BillsPlan, MemberList]:
         """What a question adds up, from lists, closes and books that hold; and its epoch's newest list.
 
         Raises:
@@ -186,6 +197,8 @@ class Replay:
         members = self._newest(question.epoch)
         if question.kind == Kind.TOTALS:
             return self._totals_plan(question, members), members
+        if question.kind == Kind.HALVES:
+            return self._halves_plan(question, members), members
         return self._bills_plan(question, members), members
 
     def _newest(self, epoch: int) -> MemberList:
@@ -202,6 +215,34 @@ class Replay:
     def _totals_plan(self, question: QuestionMessage, members: MemberList) -> TotalsPlan:
         closes = [self._closed(digest) for digest in question.closes]
         return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
+
+    def _halves_plan(self, question: QuestionMessage, members: MemberList) -> HalvesPlan:
+        """Halves as the lots in the votes draw them, for a close that an alarm lets be halved."""
+        alarm = self._alarm(question)
+        alarmed = self._totals_plan(alarm, members)
+        closes = [self._closed(digest) for digest in question.closes]
+        same = [close for close, _ in self._closes.values() if close.leaf == closes[0].leaf]
+        opened = next((a.answer for a in self._head.answers if a.question.hash() == alarm.hash()), b"")
+        why = why_whole(members, alarmed, np.frombuffer(opened, "<i8"), same, closes[0])
+        if why or (alarm.node, alarm.quantity) != (question.node, question.quantity):
+            raise VerificationError(why or "its alarm is another's", where=question.node, fix="dispute it")
+        seed = joined([seed_of(self._lots.get(digest, {})) for digest in question.closes])
+        return halves_plan(members, self._totals_plan(question, members), closes, seed, self._rules)
+
+    def _alarm(self, question: QuestionMessage) -> QuestionMessage:
+        """The total that a question of halves follows. What the platform says about it, it opened."""
+        for signed in self._head.alarms:
+            if signed.hash().hex() != question.vector:
+                continue
+            platform = self._card.platform_pk
+            alarm = open_signed(signed, Alarm, platform)
+            total = open_signed(unpack_signed(alarm.question), QuestionMessage, platform)
+            said = open_signed(unpack_signed(alarm.opened), Opened, platform)
+            found = next((a for a in self._head.answers if a.question.hash() == total.hash()), None)
+            if found is not None and (said.question, said.answer) == (total.hash(), found.answer):
+                return total
+            raise VerificationError("an alarm says what never opened", where=total.node, fix="dispute it")
+        raise VerificationError("no alarm lets it be asked", where=question.node, fix="dispute it")
 
     def _bills_plan(self, question: QuestionMessage, members: MemberList) -> BillsPlan:
         leaf = members.leaf_names.index(question.node)
