@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "quietgrid"
 PAGE = ROOT / "docs" / "reference" / "who-sees-what.md"
-STAGES = ("registry", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing")
+STAGES = ("registry", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "settlement")
 FIELDS = ("Runs at", "Sees", "Never sees", "In", "Out")
 
 

@@ -7,12 +7,13 @@ from quietgrid.model.posting import Posting
 from quietgrid.model.question import Book, Kind, Quantity, Vector
 from quietgrid.model.readings import EXPORT, IMPORT, Readings
 from quietgrid.model.sealed import FrameHead, SealedReadings
+from quietgrid.model.sending import ChainEvent, Sending, SendState
 from quietgrid.model.signal import Signal, SignalKind
 from quietgrid.model.tariff import Band, Block, Tariff, TariffKind
 from quietgrid.model.total import Fact, Status, Total
 
 __all__ = [
-    "EXPORT", "IMPORT", "Band", "Block", "Book", "Clock", "Fact", "FrameHead", "Group", "Interval", "Kind",
+    "EXPORT", "IMPORT", "Band", "Block", "Book", "ChainEvent", "Clock", "Fact", "FrameHead", "Group", "Interval", "Kind",
     "ManualClock", "MemberList", "Party", "PartyKind", "Pledge", "Posting", "Quantity", "Readings", "SealedReadings",
-    "Signal", "SignalKind", "Status", "SystemClock", "Tariff", "TariffKind", "Total", "Vector", "Window",
+    "SendState", "Sending", "Signal", "SignalKind", "Status", "SystemClock", "Tariff", "TariffKind", "Total", "Vector", "Window",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ Runs at: platform
 Sees: postings (accounts, amounts, energy), hashes of frames and of ledgers
 Never sees: a reading, a load curve, a key
 In: Posting from billing
-Out: Settlement, Anchor
+Out: Sending
 """
 
 from quietgrid.settlement.netting import COMMUNITY, Netted, chain_side, net
