@@ -196,6 +196,15 @@ def _values(statistic: Statistic, cohort: Cohort, rows: Bools, bound: int | None
     return {"": int((values if bound is None else clip(values, bound)).sum())}
 
 
+def exact(statistic: Statistic, cohort: Cohort, bound_wh: int | None) -> dict[str, int]:
+    """The figures of a statistic as they are before noise, clipped where a bound is given; of small groups, too."""
+    return {
+        label or name: value
+        for name, rows in _groups(statistic, cohort)
+        for label, value in _values(statistic, cohort, rows, bound_wh).items()
+    }
+
+
 def classes() -> list[str]:
     """Names of the classes of `Statistic.SPREAD`, kWh a period.
 

@@ -21,6 +21,7 @@ from quietgrid.errors import NotFoundError, SourceError
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut, PlatformTx
 from quietgrid.wire.messages import CommunityCard
+from quietgrid.wire.publication import Publication
 
 FORMAT = 1
 
@@ -44,6 +45,15 @@ class Answered(msgspec.Struct, array_like=True, frozen=True):
     digests: list[bytes]
 
 
+class Charged(msgspec.Struct, array_like=True, frozen=True):
+    """A published statistic and who is in it: homes u64 and epsilon_milli i64 little-endian, a figure's name each."""
+
+    publication: Signed
+    homes: bytes
+    figures: list[str]
+    epsilon_milli: bytes
+
+
 class Bundle(msgspec.Struct, frozen=True):
     """What is in the zip, decoded."""
 
@@ -57,6 +67,7 @@ class Bundle(msgspec.Struct, frozen=True):
     closes: list[Signed]
     votes: list[Signed]
     answers: list[Answered]
+    publications: tuple[Charged, ...] = ()
     alarms: tuple[Signed, ...] = ()
 
 
@@ -128,9 +139,19 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         [unpack_signed(d) for m in members for _, d in sorted(tx.registry.endorsements(m.hash()).items())],
         [unpack_signed(data) for data in tx.registry.books()],
         [unpack_signed(data) for data in tx.registry.price_messages()],
-        list(closes.values()), votes, answers,
+        list(closes.values()), votes, answers, publications=_publications(tx),
         tuple(unpack_signed(data) for data in tx.documents.all("alarm").values()),
     )  # fmt: skip
+
+
+def _publications(tx: PlatformTx) -> tuple[Charged, ...]:
+    found = []
+    for signed in map(unpack_signed, tx.publications.all()):
+        publication = decode(Publication, signed.body)
+        parts = tx.publications.parts(publication.first, publication.end)[publication.statistic]
+        epsilon = parts.epsilon_milli.astype("<i8").tobytes()
+        found.append(Charged(signed, parts.homes.astype("<u8").tobytes(), parts.figures, epsilon))
+    return tuple(found)
 
 
 def read_bundle(path: Path) -> tuple[Bundle, Callable[[int, int], SealedDay], list[dict[str, object]]]:

@@ -27,6 +27,7 @@ from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.audit import Answered, Bundle, Report, SealedDay, card_of, read_bundle
+from quietgrid.runtime.replay_published import check_published
 from quietgrid.store.log import check_log
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.messages import (
@@ -61,6 +62,7 @@ def verify_bundle(path: Path, progress: Callable[[int, int], None] = lambda done
         replay.check_answer(answered)
     progress(len(head.answers), len(head.answers))
     replay.try_to("log lines", check_log, log, count=len(log))
+    check_published(head, log, replay.try_to, lambda question: replay.plan(question)[0])
     return replay.report
 
 
