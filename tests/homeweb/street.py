@@ -21,6 +21,7 @@ from quietgrid.crypto.public.signatures import load_or_create_secret
 from quietgrid.errors import UnavailableError
 from quietgrid.homeweb import LinkSessions, PageSettings, Recipient
 from quietgrid.household import Home, Vault
+from quietgrid.household.links import FrameProof
 from quietgrid.household.server import Origin
 from quietgrid.household.service import HomeParts
 from quietgrid.lab import Community, Resident
@@ -78,6 +79,19 @@ class OwnPlatform:
 
     def prove(self, scalars: Signed) -> None:
         self._desk.prove(self._home, scalars)
+
+
+class OwnMeter:
+    """`MeterLink` straight to the lab's bank, as it stands. `up`: whether it answers."""
+
+    def __init__(self, community: Community) -> None:
+        self._community = community
+        self.up = True
+
+    def proofs(self, pid: int, day: int) -> list[FrameProof]:
+        if not self.up:
+            raise UnavailableError("it does not answer", where="meter", fix="try again later")
+        return [(p.receipt, p.index, p.path, p.frame) for p in self._community.bank.proofs(pid, day)]
 
 
 class OwnHolder:
@@ -197,7 +211,8 @@ def _pages(folder: Path, community: Community, period: Window, readings: Reading
         vault = Vault(place)
         vault.take_roots(community.bank.enrolments()[resident.pid])
         holders = [OwnHolder(community, index, home) for index in range(3)]
-        parts = HomeParts(community.card, vault, store, community.clock, OwnPlatform(services, home), holders)
+        links = OwnPlatform(services, home), holders, OwnMeter(community)
+        parts = HomeParts(community.card, vault, store, community.clock, *links)
         homes[home] = Home(parts)
     names = {r.party.home: r.party.name for r in community.residents}
     settings = PageSettings(

@@ -19,6 +19,7 @@ from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import ConfigError
 from quietgrid.homeweb import issue_link
 from quietgrid.homeweb.serve import prepare, read_recipients
+from quietgrid.household.hosting import Addresses
 from quietgrid.lab.commission import commission, demo_parties
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import DAY_S, SystemClock
@@ -55,8 +56,9 @@ def test_the_process(state: Path) -> None:
     link = issue_link(state, 7, at, SystemClock())
     code = (
         "import sys; from pathlib import Path; from quietgrid.homeweb.serve import serve; "
+        "from quietgrid.household.hosting import Addresses; "
         "from quietgrid.runtime.clock import ClockFile; state = Path(sys.argv[1]); "
-        f"serve(state, '{NOBODY}', ['{NOBODY}'] * 3, {at}, ClockFile(state / 'clock'))"
+        f"serve(state, Addresses('{NOBODY}', ['{NOBODY}'] * 3), {at}, ClockFile(state / 'clock'))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(state)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ
@@ -91,12 +93,12 @@ def test_the_process(state: Path) -> None:
 
 def test_what_cannot_be_served(state: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no community card"):
-        prepare(tmp_path, NOBODY, [NOBODY] * 3, 1, SystemClock())
+        prepare(tmp_path, Addresses(NOBODY, [NOBODY] * 3), 1, SystemClock())
     folders = Folders(tmp_path)
     found(folders, "Empty", "Europe/Berlin", 900, "EUR", "x25519")
     folders.households.mkdir()
     with pytest.raises(ConfigError, match="no home here"):
-        prepare(tmp_path, NOBODY, [NOBODY] * 3, 1, SystemClock())
+        prepare(tmp_path, Addresses(NOBODY, [NOBODY] * 3), 1, SystemClock())
     assert stat.S_IMODE((state / "households" / "1").stat().st_mode) == 0o700
 
 

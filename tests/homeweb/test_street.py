@@ -12,18 +12,22 @@ from threading import Thread
 from time import sleep
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 import uvicorn
 
 from quietgrid.billing import Bill, BillProof
-from quietgrid.crypto.public.envelope import decode
+from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.homeweb import create_app
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.live import FrameWatch, PrivacyWatch
+from quietgrid.household.omissions import check_complaint, parse_complaint
+from quietgrid.model.interval import Window
 from quietgrid.runtime.bill_document import holds, parse_document
 from quietgrid.runtime.own import OwnDesk
-from quietgrid.wire.messages import Enrol
+from quietgrid.wire.columns import pack_bits, unpack_bits
+from quietgrid.wire.messages import Close, Enrol
 from tests.homeweb.browsing import Visitor, text_of
 from tests.homeweb.street import OTHER, WHO, Street, spy
 
@@ -133,6 +137,50 @@ def test_proofs_are_checked_at_home_step_by_step(street: Street) -> None:
     visitor.post("/proofs", 400, kind="other")
     visitor.post("/proofs", 413, kind="document", document="x" * (1 << 20))
     assert visitor.client.post("/proofs", data={"kind": "bill", "bill": key}).status_code == 403
+
+
+def test_what_was_left_out_is_said_by_period(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was left out here; then the platform shows closes that leave out two intervals."""
+    visitor, home = visit(street), street.origin.homes[street.home(WHO)]
+    page = text_of(visitor.page("/proofs"))
+    assert "June 2016 2,877 0 nothing left out none" in page
+    visitor.get(f"/proofs/{street.period.first}/complaint.json", 404)
+    closes = home.parts.platform.closes
+
+    def thinned(window: Window) -> list[Signed]:
+        out = []
+        for signed in closes(window):
+            close = decode(Close, signed.body)
+            first = close.day * 96 + close.a
+            rows = len(close.bitmap) * 8 // (close.b - close.a)
+            present = unpack_bits(close.bitmap, rows, close.b - close.a).copy()
+            for slot in (street.period.end + 100, street.period.end + 101):
+                if first <= slot < first + close.b - close.a:
+                    present[:, slot - first] = False
+            out.append(street.community.platform.parts.identity.sign(
+                msgspec.structs.replace(close, bitmap=pack_bits(present))
+            ))  # fmt: skip
+        return out
+
+    monkeypatch.setattr(home.parts.platform, "closes", thinned)
+    page = visitor.page("/proofs")
+    assert "under the limit" in page
+    assert "received Sat 2 Jul 2016" in text_of(page)
+    first = re.findall(r'name="first" value="([0-9]+)"', page)
+    assert first == [str(street.period.end)]
+    complaint = parse_complaint(visitor.get(f"/proofs/{first[0]}/complaint.json").content)
+    (report,) = check_complaint(complaint, street.community.card)
+    assert len(report.left) == 2
+    assert visitor.post("/proofs/complaint", first=first[0]).headers["location"] == "/proofs"
+    assert "shown to the keyholders" in visitor.page("/proofs")
+    visitor.post("/proofs/complaint", 400, first="x")
+    visitor.post("/proofs/complaint", 404, first="1")
+    street.origin.homes[street.home(WHO)].parts.meters.up = False  # type: ignore[union-attr]
+    try:
+        fresh = Visitor(street.origin, street.settings, street.home(WHO))
+        assert "This cannot be said just now" in fresh.page("/proofs")
+    finally:
+        home.parts.meters.up = True  # type: ignore[union-attr]
 
 
 def test_a_wrong_bill_is_said_and_nothing_released(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:

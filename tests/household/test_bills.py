@@ -1,4 +1,4 @@
-"""The home checks its bills: sums, commitments, omissions; what it releases proves the bill to anybody."""
+"""The home checks its bills: sums, commitments; what it releases proves the bill to anybody."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from quietgrid.crypto.public.envelope import decode
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import NotFoundError, VerificationError
 from quietgrid.household import Verdict
-from quietgrid.keyholder.intake import omitted_cells
 from quietgrid.meter import DayVector
 from quietgrid.model.interval import Window, day_window
 from quietgrid.model.readings import Readings
 from quietgrid.wire.columns import pack_bits, unpack_bits
-from quietgrid.wire.messages import Close, Omission
 from quietgrid.wire.own import BillScalars, SealedSeries, committed_name
-from tests.household.village import COMMUNITY, HOMES, TOWN, Village, bill_of, book
+from tests.household.village import HOMES, Village, bill_of, book
 from tests.meter.town import D0, PER_DAY, moment, readings, slots
 
 PERIOD = Window(D0 * PER_DAY + 8, (D0 + 3) * PER_DAY + 8, 900)
@@ -221,42 +219,6 @@ def test_the_book_must_be_the_platforms_and_of_the_period(village: Village) -> N
     village.platform.periods[PERIOD.first] = book(NEXT)
     with pytest.raises(VerificationError, match="another period"):
         own.verify_bill(own.bill(PERIOD.first))
-
-
-def close(present: np.ndarray, at: float, a: int = 0, b: int = PER_DAY) -> Close:
-    return Close(COMMUNITY, 0, 0, 0, D0, a, b, pack_bits(present), [], at)
-
-
-def test_what_was_delivered_and_left_out_is_shown(village: Village) -> None:
-    home, pid, row = village.home(12), 2, (0, 1)
-    delivered = village.clock.unix
-    village.clock.unix = delivered  # receipts carry the time of delivery below
-    proofs = [(p.receipt, p.index, p.path, p.frame) for p in village.bank.proofs(pid, D0)]
-    assert proofs
-    everyone = np.ones((3, PER_DAY), np.bool_)
-    left_out = everyone.copy()
-    left_out[1, 10] = False
-    cases = [
-        (everyone, moment(D0 + 9), 0),
-        (left_out, moment(D0 + 9), 1),
-        (left_out, moment(D0), 0),  # closed before it was delivered: late, not omitted
-    ]
-    village.platform.close_messages = []
-    for present, at, count in cases:
-        village.platform.close_messages = [TOWN.platform.sign(close(present, at))]
-        for holder in village.holders:
-            holder.given.clear()
-        found = home.report_omissions(pid, row, slots(D0, 0, PER_DAY), proofs)
-        assert (found > 0) == bool(count)
-        if count:
-            for holder in village.holders:
-                message = open_signed(holder.given[0], Omission, home.parts.vault.identity.public)
-                cells = omitted_cells(message, TOWN.concentrator.public)
-                assert any(slot == 10 for _, slot, _, _ in cells)
-    forged = TOWN.concentrator.sign(close(left_out, moment(D0 + 9)))
-    village.platform.close_messages = [forged]
-    with pytest.raises(VerificationError):
-        home.report_omissions(pid, row, slots(D0, 0, PER_DAY), proofs)
 
 
 def test_the_name_of_a_commitment_is_billings(village: Village) -> None:

@@ -567,9 +567,20 @@ def proofs() -> dict[str, Any]:
     return base("auditor", active="proofs", proof=steps(broken=True), periods=periods, fingerprint="9f2b41c07de3" * 5, may={"log": True, "answers": True})
 
 
+def omissions() -> dict[str, Any]:
+    cells = [{"span": f"Thu 12 Mar 2026, 18:{15 * n:02d} to 18:{15 * n + 15:02d}", "received": EVENING + 900 * n, "closed": EVENING + 900 * n + 1800} for n in range(3)]
+    nothing = {"sent_at": None, "more": 0, "cells": [], "left": 0, "share": 0.0, "stops": False}
+    rows = [
+        {"first": 1958112, "label": "1 to 12 March 2026", "counted": 1_040, "left": 72, "share": 0.0647, "stops": True, "sent_at": None, "more": 69, "cells": cells},
+        {"first": 1955424, "label": "February 2026", "counted": 2_685, "left": 3, "share": 0.0011, "stops": False, "sent_at": EVENING, "more": 0, "cells": cells},
+        nothing | {"first": 1952448, "label": "January 2026", "counted": 2_976},
+    ]  # fmt: skip
+    return {"rows": rows, "limit": 5, "trouble": ""}
+
+
 def own_proofs() -> dict[str, Any]:
     entries = [("9f" * 32, "Sums of your bill, February 2026"), ("11" * 32, "Total of North Lane 1, drawn from the grid, Thu 12 Mar 2026")]
-    return base("household", active="proofs", proof=steps(), bills=[("1955328-0", "February 2026")], entries=entries, fingerprint="9f2b41c07de3" * 5)
+    return base("household", active="proofs", proof=steps(), bills=[("1955328-0", "February 2026")], entries=entries, fingerprint="9f2b41c07de3" * 5, omissions=omissions())
 
 
 def account(has_password: bool = True) -> dict[str, Any]:
@@ -673,7 +684,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "entry": ("household/entry.html", entry()),
         "consents": ("household/consents.html", consents()),
         "own-proofs": ("household/proofs.html", own_proofs()),
-        "own-proofs-empty": ("household/proofs.html", own_proofs() | {"bills": [], "entries": [], "proof": None}),
+        "own-proofs-empty": ("household/proofs.html", own_proofs() | {"bills": [], "entries": [], "proof": None, "omissions": {"rows": [], "limit": 5, "trouble": "the meter does not answer; try again later"}}),
         "backup": (
             "household/backup.html",
             base("household", active="consents", made={"code": "7QK2-M9RD-XW4T", "blob": "q83vEjRWeJA=" * 40}),

@@ -76,6 +76,27 @@ def dispute(
     return 0
 
 
+@app.command
+def clear(
+    file: Path, *, reason: str, state: State = None, key: Key = None, card: Card = None, platform: Url = "",
+    keyholder: Holders = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Clear a feeder section whose totals the keyholders stopped because delivered readings were left out.
+
+    The complaint says which section, and is checked first, as `quietgrid verify complaint` does.
+
+    Args:
+        file: The household's complaint.
+        reason: Why the section may go on; the keyholders keep it.
+    """
+    with _auditor(state, key, card, platform, keyholder) as auditor:
+        sections, refused = auditor.clear(file.read_bytes(), reason)
+    words = {index: why or f"answers totals of {' and '.join(sections)} again" for index, why in refused.items()}
+    text = [f"keyholder {index}: {said}" for index, said in sorted(words.items())]
+    emit(as_json, {"sections": sections, "keyholders": {str(index): said for index, said in words.items()}}, text)
+    return 7 if any(refused.values()) else 0
+
+
 @contextmanager
 def _auditor(
     state: Path | None, key: Path | None, card: Path | None, platform: str, keyholder: list[str] | None

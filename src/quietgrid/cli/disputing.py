@@ -16,6 +16,7 @@ from quietgrid.crypto.public.envelope import decode
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.chain import PAIRS, PAIRS_OF
 from quietgrid.errors import ConfigError, InputError, UnavailableError, VerificationError
+from quietgrid.household.omissions import check_complaint, parse_complaint
 from quietgrid.keyholder.disputes import Case, find_liar, listed
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.model.question import Kind
@@ -23,7 +24,7 @@ from quietgrid.runtime.audit import Bundle, SealedDay
 from quietgrid.runtime.founding import Body
 from quietgrid.runtime.replay import Replay
 from quietgrid.wire.disputes import COMPONENTS, NOBODY, Evidence, Finding
-from quietgrid.wire.messages import CommunityCard, DayRecord, Enrol, Members, QuestionMessage, Sums
+from quietgrid.wire.messages import Clearance, CommunityCard, DayRecord, Enrol, Members, QuestionMessage, Sums
 
 
 class Auditor:
@@ -74,6 +75,28 @@ class Auditor:
         )  # fmt: skip
         self._platform.report(self._keys.identity.sign(finding))
         return finding
+
+    def clear(self, complaint: bytes, reason: str) -> tuple[list[str], dict[int, str]]:
+        """Have the keyholders answer totals again of the section that a complaint is about.
+
+        Returns: Names of the sections, and keyholder -> why it does not ("" where it does).
+
+        Raises:
+            VerificationError: the complaint does not hold, so it stopped nothing.
+        """
+        reports = check_complaint(parse_complaint(complaint), self._card)
+        cleared = [
+            self._keys.identity.sign(Clearance(self._card.community, leaf, reason))
+            for leaf in sorted({report.leaf for report in reports})
+        ]
+        found = {}
+        for holder in self._holders:
+            try:
+                refused = [said.what for said in holder.register(cleared) if said is not None]
+                found[holder.index] = refused[0] if refused else ""
+            except UnavailableError as error:
+                found[holder.index] = error.what
+        return sorted({report.section for report in reports}), found
 
     def _case(self, evidence: Evidence, component: str) -> Case:
         """The evidence, checked: nothing in it is believed because the platform sent it."""

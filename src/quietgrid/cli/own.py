@@ -20,7 +20,7 @@ billing = command_app("bill", "Show your bill and check it against your own read
 
 
 @contextmanager
-def _home(number: int, state: Path | None) -> Iterator[Home]:
+def own_home(number: int, state: Path | None) -> Iterator[Home]:
     """A home of a state folder, linked to the running platform and keyholders."""
     from quietgrid.household.hosting import Addresses, open_homes
     from quietgrid.lab.up import HOST, read_ports
@@ -33,7 +33,10 @@ def _home(number: int, state: Path | None) -> Iterator[Home]:
     folders = Folders(state or load().state)
     ports = read_ports(folders.state)
     store = open_vault(folders.households / "homes.db", SystemClock())
-    addresses = Addresses(f"http://{HOST}:{ports.platform}", ports.keyholder_urls())
+    addresses = Addresses(
+        f"http://{HOST}:{ports.platform}", ports.keyholder_urls(),
+        f"http://{HOST}:{ports.meters}" if ports.meters else "",
+    )  # fmt: skip
     clock = ClockFile(folders.state / "clock")
     try:
         homes = open_homes(folders.households, read_card(folders.card), store, clock, addresses)
@@ -68,7 +71,7 @@ def open_own(
 
     if not 1 <= days <= 366:
         raise InputError("too many days at once", where="--days", fix="ask for 1 to 366")
-    with _home(home, state) as own:
+    with own_home(home, state) as own:
         card = own.parts.card
         where = zone(card.tz)
         today = datetime.fromtimestamp(own.parts.clock.now(), UTC).astimezone(where).date()
@@ -115,7 +118,7 @@ def bill(home: int, *, period: str = "", state: Path | None = None, as_json: Jso
     from quietgrid.model.interval import zone
     from quietgrid.model.quantity import format_energy, format_money
 
-    with _home(home, state) as own:
+    with own_home(home, state) as own:
         where = zone(own.parts.card.tz)
         found = [Bill.decode(data) for data in own.bills()]
         months = {b.window.start_time.astimezone(where).strftime("%Y-%m"): b for b in found}

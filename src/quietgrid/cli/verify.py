@@ -110,14 +110,48 @@ def bill(file: Path, *, card: Card = None, as_json: Json = False) -> int:
     return 0
 
 
+@app.command
+def complaint(file: Path, *, card: Card = None, as_json: Json = False) -> int:
+    """Check a household's complaint that delivered readings were left out of what was counted.
+
+    Every receipt, every frame's place in it, every list of arrivals, whose meter it is and who vouches for it.
+
+    Args:
+        file: What `quietgrid household omissions HOME --complain FILE` or the home's Proofs page wrote.
+    """
+    from quietgrid.errors import SourceError
+    from quietgrid.household.omissions import check_complaint, parse_complaint
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, read_card
+
+    community = read_card(card or Folders(load().state).card)
+    try:
+        found = parse_complaint(file.read_bytes(), str(file))
+    except OSError as error:
+        raise SourceError("the file cannot be read", where=str(file), fix="check the path") from error
+    reports = check_complaint(found, community)
+    cells = [cell for report in reports for cell in report.left]
+    data = {
+        "holds": True, "left_out": len(cells), "meters": sorted({str(cell.pid) for cell in cells}),
+        "slots": sorted({cell.slot for cell in cells}),
+    }  # fmt: skip
+    text = [
+        f"the complaint holds: {len(cells)} readings were received before a close that left them out",
+        *(f"meter {pid}" for pid in sorted({cell.pid for cell in cells})),
+    ]
+    emit(as_json, data, text)
+    return 0
+
+
 def _told(report: Report, file: Path, as_json: bool) -> int:
     """Print what was checked; exit code 6 if something does not hold."""
     rows: Sequence[Sequence[object]] = [[what, count] for what, count in report.checked.items()]
     problems = [f"does not hold: {problem}" for problem in report.problems[:SHOWN]]
     if len(report.problems) > SHOWN:
         problems.append(f"and {len(report.problems) - SHOWN} more (--json lists all)")
-    text = [*table(["checked", "hold"], rows), *problems]
-    emit(as_json, {"holds": report.holds, "checked": dict(report.checked), "problems": report.problems}, text)
+    text = [*table(["checked", "hold"], rows), *report.notes, *problems]
+    data = {"holds": report.holds, "checked": dict(report.checked), "problems": report.problems, "notes": report.notes}
+    emit(as_json, data, text)
     if not report.holds:
         raise VerificationError(
             f"{len(report.problems)} things do not hold", where=str(file), fix="show them to the operator"

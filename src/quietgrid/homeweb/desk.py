@@ -16,10 +16,14 @@ from quietgrid.homeweb.own import Own, own_of
 from quietgrid.household import Home
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
+from quietgrid.household.omissions import Complaint, OmissionReport
 from quietgrid.model.interval import DAY_S, Window, local_window, zone
 from quietgrid.model.question import Vector
 from quietgrid.wire.columns import book_of
 from quietgrid.wire.messages import BookMessage
+
+SETTLED_S = 9 * DAY_S
+"""So long after its end nothing about a period changes: the late window is over."""
 
 
 class Desk:
@@ -37,6 +41,7 @@ class Desk:
         """Keyholder -> why its ledger could not be followed the last time."""
         self._vectors: dict[int, dict[str, Vector]] = {}
         self._leaf: str | None = None
+        self._omissions: dict[Window, tuple[OmissionReport, Complaint | None]] = {}
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -98,6 +103,23 @@ class Desk:
             book = book_of(open_signed(signed, BookMessage, parts.card.platform_pk))
             self._vectors[first] = {vector.name: vector for vector in book.vectors}
         return self._vectors[first]
+
+    def periods(self) -> list[Window]:
+        """The billed periods, and what came after them until now; newest first."""
+        billed = sorted({bill.window.first: bill.window for bill in self.bills()}.values(), key=lambda w: w.first)
+        since = billed[-1].end if billed else self.days(self.first_day, 1).first
+        until = max(since, int(self.now()) // self.resolution)
+        return [w for w in reversed([*billed, Window(since, until, self.resolution)]) if len(w)]
+
+    def omissions(self, period: Window) -> tuple[OmissionReport, Complaint | None]:
+        """What was delivered and left out of a period; that of a period long over is looked up once."""
+        known = self._omissions.get(period)
+        if known is None:
+            with self.lock:
+                known = self.home.omissions(period)
+            if period.end * period.resolution < self.now() - SETTLED_S:
+                self._omissions[period] = known
+        return known
 
     # -- the ledgers -----------------------------------------------------------------------------------------------
 

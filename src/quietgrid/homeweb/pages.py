@@ -3,11 +3,12 @@
 Every page is for whoever is signed in to one home; what changes something repeats the session's CSRF token. Pages work
 without scripts; with them they are live. Nothing of a request or answer is logged.
 
-    GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /privacy  /privacy.csv  /privacy.json
-         /bills/{n}/invoice.html  /bills/{n}/invoice.pdf  /bills/{n}/proof.json
-         /privacy/{entry}  /proofs  /consents  /consents/{id}/package  /glance  /events  /events/privacy  /events/glance
-         /sign-in  /static/{path}
-    POST /bills/{n}/verify  /proofs  /consents  /consents/{id}  /consents/backup  /consents/erase  /signout
+    GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /bills/{n}/invoice.html
+         /bills/{n}/invoice.pdf  /bills/{n}/proof.json  /privacy  /privacy.csv  /privacy.json  /privacy/{entry}
+         /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events
+         /events/privacy  /events/glance  /sign-in  /static/{path}
+    POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
+         /consents/erase  /signout
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, front, papers, privacy, proving
+from quietgrid.homeweb import bills, consents, front, omissions, papers, privacy, proving
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -65,6 +66,8 @@ def _routes(p: Pages) -> list[Route]:
         get("/privacy/{entry}", _entry),
         get("/proofs", _proofs),
         post("/proofs", _prove),
+        post("/proofs/complaint", _complain),
+        get("/proofs/{first:int}/complaint.json", _complaint),
         get("/consents", _consents),
         post("/consents", _give),
         post("/consents/backup", _backup),
@@ -200,12 +203,27 @@ def _entry(p: Pages, visit: Visit) -> Response:
 
 
 def _proofs(p: Pages, visit: Visit) -> Response:
-    return p.page("household/proofs.html", p.base(visit, "proofs") | proving.page(visit.desk))
+    shown = proving.page(visit.desk) | omissions.page(visit.desk)
+    return p.page("household/proofs.html", p.base(visit, "proofs") | shown)
+
+
+def _complain(p: Pages, visit: Visit) -> Response:
+    first = visit.form.get("first", "")
+    if not (first.isascii() and first.isdecimal() and len(first) < 15):
+        raise InputError("this is no period", where="complaint", fix="send the form from the page")
+    omissions.complain(visit.desk, int(first))
+    return _see("/proofs")
+
+
+def _complaint(p: Pages, visit: Visit) -> Response:
+    first = visit.request.path_params["first"]
+    content = omissions.complaint(visit.desk, first).encode()
+    return _file(p, content, "application/json", f"complaint-{first}.json")
 
 
 def _prove(p: Pages, visit: Visit) -> Response:
     form = dict(visit.form)
-    found = {"proof": proving.check(visit.desk, form.get("kind", ""), form)}
+    found = omissions.page(visit.desk) | {"proof": proving.check(visit.desk, form.get("kind", ""), form)}
     return p.page("household/proofs.html", p.base(visit, "proofs") | proving.page(visit.desk) | found)
 
 

@@ -14,6 +14,7 @@ from quietgrid.homeweb import bills, papers, privacy
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.words import span_text
 from quietgrid.household import Explained, Verdict
+from quietgrid.household.ledger import QUANTITIES
 from quietgrid.model.interval import Window
 from quietgrid.runtime.bill_document import holds, parse_document
 from quietgrid.runtime.steps import Step, outcome
@@ -100,7 +101,7 @@ def _name(desk: Desk, row: Explained) -> str:
     span = span_text(Window(note.first, max(note.first, note.end), note.resolution), desk.tz)
     kinds = {
         "fact": "Sums of your bill", "bill": "Sums of your bill", "refused": "A question about you, refused",
-        "totals": f"Total of {note.node}, {privacy.QUANTITIES.get(note.quantity, note.quantity)}",
+        "totals": f"Total of {note.node}, {QUANTITIES.get(note.quantity, note.quantity)}",
     }  # fmt: skip
     return f"{kinds.get(row.kind, row.kind.capitalize())}, {span}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -40,9 +40,7 @@ class _Named(msgspec.Struct, frozen=True):
     key: str
 
 
-def prepare(
-    state: Path, platform_url: str, keyholder_urls: Sequence[str], port: int, clock: Clock
-) -> tuple[Guard, VaultStore]:
+def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple[Guard, VaultStore]:
     """The app over the vaults in a state directory, and the store it keeps consents and sessions in.
 
     Raises:
@@ -51,7 +49,7 @@ def prepare(
     folders = Folders(state)
     card = read_card(folders.card)
     store = open_vault(folders.households / "homes.db", SystemClock())
-    addresses = Addresses(platform_url, keyholder_urls)
+    platform_url = addresses.platform
     homes = open_homes(folders.households, card, store, clock, addresses)
     if not homes:
         raise ConfigError("there is no home here", where=str(folders.households), fix="run `quietgrid up`")
@@ -89,19 +87,18 @@ def read_recipients(path: Path) -> tuple[Recipient, ...]:
 
 
 def serve(
-    state: Path, platform_url: str, keyholder_urls: Sequence[str], port: int, clock: Clock,
-    ready: Callable[[], None] = lambda: None,
-) -> None:  # fmt: skip
+    state: Path, addresses: Addresses, port: int, clock: Clock, ready: Callable[[], None] = lambda: None
+) -> None:
     """Serve the homes of a state directory until SIGTERM.
 
     Args:
-        state: The state directory. platform_url, keyholder_urls: of the others. port: on 127.0.0.1.
+        state: The state directory. addresses: of the others. port: on 127.0.0.1.
         clock: The community's. ready: called once the port answers.
 
     Raises:
         ConfigError: no card, no vault, or the port is taken.
     """
-    app, store = prepare(state, platform_url, keyholder_urls, port, clock)
+    app, store = prepare(state, addresses, port, clock)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpPlatform, SignedClient
+from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpMeter, HttpPlatform, SignedClient
 from quietgrid.household.service import Home, HomeParts
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock
@@ -18,10 +18,11 @@ from quietgrid.wire.messages import CommunityCard
 
 @dataclass(frozen=True)
 class Addresses:
-    """Base addresses of the platform and of keyholders 0, 1, 2."""
+    """Base addresses of the platform, of keyholders 0, 1, 2, and of the meters ("" where they have none)."""
 
     platform: str
     keyholders: Sequence[str]
+    meters: str = ""
 
 
 def vaults(folder: Path) -> list[Vault]:
@@ -39,6 +40,7 @@ def open_homes(
     """
     platform = httpx.Client(base_url=addresses.platform, timeout=TIMEOUT_S)
     holders = [httpx.Client(base_url=address, timeout=TIMEOUT_S) for address in addresses.keyholders]
+    meters = httpx.Client(base_url=addresses.meters, timeout=TIMEOUT_S) if addresses.meters else None
     homes = {}
     for vault in vaults(folder):
         who = (vault.identity, card.community, vault.home)
@@ -46,6 +48,7 @@ def open_homes(
             HomeParts(
                 card, vault, store, clock, HttpPlatform(SignedClient(platform, *who)),
                 [HttpHolder(SignedClient(client, *who)) for client in holders],
+                None if meters is None else HttpMeter(SignedClient(meters, *who)),
             )
         )  # fmt: skip
     return homes

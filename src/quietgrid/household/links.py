@@ -15,6 +15,7 @@ account and no password between machines. Bodies are msgpack.
                 POST /api/v1/own/proofs                              Signed[BillScalars]
     keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
                 POST /v1/household/register                          list of Signed -> list of Refusal or None
+    meter       GET  /v1/proofs?pid=&day=                            list of [Signed[Receipt], index, path, frame]
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ from quietgrid.model.interval import Clock, SystemClock, Window
 from quietgrid.wire.keyholder_http import HOUSEHOLD_REGISTER, LEDGER
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import Refusal
-from quietgrid.wire.own import InvoiceHead, SealedSeries
+from quietgrid.wire.own import METER_PROOFS, InvoiceHead, SealedSeries
 from quietgrid.wire.request_auth import authorization
 from quietgrid.wire.vouching import Vouching
 
 T = TypeVar("T")
+FrameProof = tuple[bytes, int, list[bytes], bytes]
+"""Encoded `Signed[Receipt]`, index in its batch, path, frame: as in `Omission`."""
 TIMEOUT_S = 20.0
 MAX_ANSWER = 64 * 1024 * 1024
 
@@ -73,6 +76,16 @@ class PlatformLink(Protocol):
 
     def prove(self, scalars: Signed) -> None:
         """Hand over a bill's scalars."""
+
+    def erase(self, signed: Signed) -> None:
+        """Have our meters dropped: from now on nothing of ours is taken or closed."""
+
+
+class MeterLink(Protocol):
+    """The home's own meters, as the household sees them."""
+
+    def proofs(self, pid: int, day: int) -> list[FrameProof]:
+        """Frames of one UTC day with the receipts the meter got for them."""
 
 
 class HolderLink(Protocol):
@@ -189,6 +202,21 @@ class HttpPlatform:
     def prove(self, scalars: Signed) -> None:
         """See `PlatformLink`."""
         self._client.post("/api/v1/own/proofs", scalars, msgspec.Raw)
+
+    def erase(self, signed: Signed) -> None:
+        """See `PlatformLink`."""
+        self._client.post("/api/v1/own/erase", signed, msgspec.Raw)
+
+
+class HttpMeter:
+    """`MeterLink` over HTTP."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self._client = client
+
+    def proofs(self, pid: int, day: int) -> list[FrameProof]:
+        """See `MeterLink`."""
+        return self._client.get(METER_PROOFS, list[FrameProof], pid=pid, day=day)
 
 
 class HttpHolder:

@@ -1,8 +1,7 @@
-"""What ties bills to meters: day records opened at home, scalars released for others, omissions shown to keyholders.
+"""What ties bills to meters: day records opened at home, scalars released for others.
 
 The scalars of the commitments in a day record can be derived by the home only; their sum per band is what it releases
-so that anybody can check its bill. Delivered cells that a later close left out are shown with receipt and path.
-Source: PROTOCOL A, "Verifiability"; C, B5, B6, G9, A8.
+so that anybody can check its bill. Source: PROTOCOL A, "Verifiability"; C, B5, B6.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from quietgrid.algorithms.weights import resolve
 from quietgrid.crypto.public import pedersen
-from quietgrid.crypto.public.envelope import Signed, unpack_signed
+from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.commitments import day_secret
 from quietgrid.errors import VerificationError
@@ -23,12 +22,8 @@ from quietgrid.household.vault import Vault
 from quietgrid.model.interval import day_window, slots_per_day
 from quietgrid.model.question import Book
 from quietgrid.wire.columns import unpack_bits
-from quietgrid.wire.frame import parse_head
-from quietgrid.wire.messages import Close, CommunityCard, DayRecord, Omission, Receipt
+from quietgrid.wire.messages import DayRecord
 from quietgrid.wire.own import BandScalar, BillScalars, committed_name
-
-FrameProof = tuple[bytes, int, list[bytes], bytes]
-"""Encoded `Signed[Receipt]`, index in its batch, path, frame: as in `Omission`."""
 
 
 def release_scalars(
@@ -92,46 +87,6 @@ def open_records(records: Sequence[Signed], meter_pks: Mapping[int, bytes]) -> l
             raise VerificationError("a day record is not our meter's", where="day record", fix="dispute it")
         out.append(record)
     return out
-
-
-def find_omissions(
-    vault: Vault,
-    card: CommunityCard,
-    pid: int,
-    row: tuple[int, int],
-    evidence: tuple[Sequence[FrameProof], Sequence[Signed]],
-) -> Omission | None:
-    """What was delivered in time and left out of a later close, as a message for the keyholders; None if nothing.
-
-    Args:
-        pid: Our meter. row: its leaf, and its row within the leaf. evidence: our frames with receipts, and the
-            platform's signed closes of the same days.
-
-    Raises:
-        VerificationError: a receipt or close is not signed by whom it should be.
-    """
-    proofs, closes = evidence
-    leaf, at = row
-    per_day = slots_per_day(card.resolution)
-    checked = []
-    for signed in closes:
-        close = open_signed(signed, Close, card.platform_pk)
-        rows = len(close.bitmap) * 8 // (close.b - close.a)
-        if close.leaf == leaf and at < rows:
-            bits = np.unpackbits(np.frombuffer(close.bitmap, np.uint8))
-            present = bits[at * (close.b - close.a) : (at + 1) * (close.b - close.a)].astype(np.bool_)
-            checked.append((close, present))
-    omitted = []
-    for proof in proofs:
-        receipt = open_signed(unpack_signed(proof[0]), Receipt, card.concentrator_pk)
-        head = parse_head(proof[3])
-        for close, present in checked:
-            first, end = max(head.first, close.a), min(head.first + head.count, close.b, per_day)
-            in_time = close.day == head.day and receipt.accepted_at < close.signed_at
-            if head.pid == pid and in_time and first < end and not present[first - close.a : end - close.a].all():
-                omitted.append(proof)
-                break
-    return Omission(vault.community, vault.home, pid, omitted) if omitted else None
 
 
 def _own_sum(

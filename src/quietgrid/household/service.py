@@ -28,9 +28,10 @@ from quietgrid.household.checking import (
 )
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
-from quietgrid.household.links import HolderLink, PlatformLink
+from quietgrid.household.links import HolderLink, MeterLink, PlatformLink
+from quietgrid.household.omissions import Complaint, OmissionReport, look
 from quietgrid.household.opening import HeldLine, KeyLine, OwnSeries, open_series
-from quietgrid.household.proofs import FrameProof, check_records, find_omissions, open_records, release_scalars
+from quietgrid.household.proofs import check_records, open_records, release_scalars
 from quietgrid.household.sharing import consents_for, share_days
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, Window, day_window
@@ -42,6 +43,7 @@ from quietgrid.wire.columns import book_of
 from quietgrid.wire.links import error_of
 from quietgrid.wire.messages import BookMessage, CommunityCard, Consent, Prices, Refusal
 from quietgrid.wire.own import BillScalars, Erase, SealedSeries, Withdrawal
+from quietgrid.wire.vouching import check_vouching
 
 
 @dataclass
@@ -59,6 +61,7 @@ class HomeParts:
     clock: Clock
     platform: PlatformLink
     holders: Sequence[HolderLink]
+    meters: MeterLink | None = None
 
 
 @dataclass(frozen=True)
@@ -298,18 +301,20 @@ class Home:
 
     # -- complaints and the end ------------------------------------------------------------------------------------
 
-    def report_omissions(self, pid: int, row: tuple[int, int], window: Window, proofs: Sequence[FrameProof]) -> int:
-        """Show the keyholders what was delivered and left out; how many frames.
+    def omissions(self, period: Window) -> tuple[OmissionReport, Complaint | None]:
+        """What was delivered and left out of a period's closes; with the complaint, if there is anything.
 
         Args:
             pid: Our meter. row: leaf, and row within the leaf. window: what to check. proofs: from the meter.
         """
-        closes = self.parts.platform.closes(window)
-        found = find_omissions(self.parts.vault, self.parts.card, pid, row, (proofs, closes))
-        if found is None:
-            return 0
-        self._notify([self.parts.vault.identity.sign(found)])
-        return len(found.proofs)
+        parts = self.parts
+        vouching, closes = parts.platform.vouching(period), parts.platform.closes(period)
+        own = check_vouching(vouching, parts.card, parts.vault.home, period)
+        return look(parts.card, parts.vault, period, parts.meters, (list(own.values()), closes, vouching))
+
+    def complain(self, complaint: Complaint) -> None:
+        """Show the keyholders what was left out: they stop the section's totals where it is too much."""
+        self._notify(complaint.omissions)
 
     def erase(self, reason: str) -> list[Refusal | None]:
         """Have the keyholders erase what could open our past, then erase the vault. There is no way back.

@@ -18,6 +18,7 @@ from quietgrid.algorithms.weights import resolve
 from quietgrid.client.platform import PlatformClient
 from quietgrid.crypto.public.envelope import decode
 from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
+from quietgrid.lab.meter_port import Port, serving
 from quietgrid.lab.source import SAMPLE, Rows, rows_of
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
 from quietgrid.model.interval import DAY_S, Window, day_window, slots_per_day
@@ -165,23 +166,37 @@ def _day_vector(book: Book, vector: Vector, day: int, window: Window) -> DayVect
     return DayVector(committed_name(vector.name, day, book.window), vector.register, weights)
 
 
-def run(state: Path, url: str, stop: Callable[[], bool]) -> None:
-    """Run the demo's fleet until `stop` says so; it goes on where its own store says it stopped."""
+def run(state: Path, url: str, stop: Callable[[], bool], port: int = 0) -> None:
+    """Run the demo's fleet until `stop` says so; it goes on where its own store says it stopped.
+
+    Args:
+        port: where the meters hand their households receipts; 0 picks one.
+    """
     client = PlatformClient(url)
     try:
-        work(state, client, stop)
+        work(state, client, stop, port)
     finally:
         client.close()
 
 
-def work(state: Path, client: PlatformClient, stop: Callable[[], bool]) -> None:
+def work(state: Path, client: PlatformClient, stop: Callable[[], bool], port: int = 0) -> None:
     """The same over a given client."""
     clock = ClockFile(state / "clock")
     plan = Commissioning.load(state / "commissioning")
     bank = MeterBank.open(state / "fleet", clock)
     if bank.card is None:
         raise ConfigError("the fleet has no community", where=str(state / "fleet"), fix="run `quietgrid up`")
-    resolution = bank.card.resolution
+    households = {(e := decode(Enrol, signed.body)).home: e.household_pk for signed in plan.enrolments}
+    with serving(Port(bank, bank.card, households), port):
+        _live(state, bank, client, (clock, plan, bank.card.resolution), stop)
+    bank.close()
+
+
+def _live(
+    state: Path, bank: MeterBank, client: PlatformClient, known: tuple[ClockFile, Commissioning, int],
+    stop: Callable[[], bool],
+) -> None:  # fmt: skip
+    clock, plan, resolution = known
     _resume(bank, client, stop)
     seats = seats_of(bank, plan)
     readings = seated(seats, rows_of(plan.source, 1 + max(seat.row for seat in seats)))
@@ -208,7 +223,6 @@ def work(state: Path, client: PlatformClient, stop: Callable[[], bool]) -> None:
                 time.sleep(0.02)
         except UnavailableError:
             time.sleep(0.5)
-    bank.close()
 
 
 def _resume(bank: MeterBank, client: PlatformClient, stop: Callable[[], bool]) -> None:

@@ -12,6 +12,9 @@ import msgspec
 from quietgrid.crypto.public.envelope import Message
 from quietgrid.model.interval import Window, day_window
 
+METER_PROOFS = "/v1/proofs"
+"""Where a meter hands its household the frames it sent, with their receipts: ``?pid=&day=``."""
+
 
 class Standing(Message, frozen=True):
     """The concentrator's signed word on how far it has each meter's frames; asked for when a meter starts.

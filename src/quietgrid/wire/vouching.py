@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import ClassVar
 
 import msgspec
+import numpy as np
 
 from quietgrid.crypto.public.envelope import Message, Signed, decode, unpack_signed
 from quietgrid.crypto.public.merkle import all_paths, leaf_hash, root_from_path, root_of_hashes
@@ -29,7 +30,10 @@ NEEDED = 2
 
 
 class MemberRow(Message, frozen=True):
-    """One row of a member list, as it is hashed into the list's root. `first`/`end`: slots of the epoch."""
+    """One row of a member list, as it is hashed into the list's root. `first`/`end`: slots of the epoch.
+
+    `leaf`, `leaf_name`: its section. `place`: row within the section, which is its row in the bitmap of every close.
+    """
 
     NAME: ClassVar[str] = "member-row"
     community: bytes
@@ -40,7 +44,9 @@ class MemberRow(Message, frozen=True):
     resolution: int
     home: int
     pid: int
-    leaf: str
+    leaf: int
+    leaf_name: str
+    place: int
     registers: int
     connection_w: int
     evidence: bytes
@@ -69,12 +75,16 @@ class Vouched:
     """A meter whose key is vouched for.
 
     Args:
-        pid, key: The meter. household, maker: public keys that adopted and certified it. keyholders: who signed its
-            list, ascending. epoch: slots its list is for.
+        pid, key: The meter. leaf, section, place: its section, by number and name, and its row in bitmaps of closes.
+        household, maker: public keys that adopted and certified it. keyholders: who signed its list, ascending.
+        epoch: slots its list is for.
     """
 
     pid: int
     key: bytes
+    leaf: int
+    section: str
+    place: int
     household: bytes
     maker: bytes
     keyholders: tuple[int, ...]
@@ -89,12 +99,16 @@ def evidence_of(signed: Signed) -> bytes:
 def member_rows(message: Members) -> list[bytes]:
     """The rows of a list as they are hashed, in order."""
     listed = member_list(message)
-    columns = (listed.homes, listed.pids, listed.leaves, listed.registers, listed.connection_w)
+    places = np.zeros(len(listed), np.int64)
+    for leaf in range(len(message.leaf_names)):
+        rows = listed.rows(leaf)
+        places[rows] = np.arange(len(rows))
+    columns = (listed.homes, listed.pids, listed.leaves, listed.registers, listed.connection_w, places)
     head = message.community, message.epoch, message.revision, message.first, message.end, message.resolution
     try:
         return [
-            MemberRow(*head, home, pid, message.leaf_names[leaf], registers, power, evidence).body()
-            for home, pid, leaf, registers, power, evidence in zip(
+            MemberRow(*head, home, pid, leaf, message.leaf_names[leaf], place, registers, power, evidence).body()
+            for home, pid, leaf, registers, power, place, evidence in zip(
                 *(column.tolist() for column in columns), message.evidence, strict=True
             )
         ]
@@ -156,7 +170,9 @@ def check_vouching(vouching: Vouching, card: CommunityCard, home: int, period: W
             raise VerificationError("its list is of another time", where=where, fix="show the list of the period")
         maker = _certified(enrol, row, card, where)
         _adopted(enrol, where)
-        found[enrol.pid] = Vouched(enrol.pid, enrol.meter_pk, enrol.household_pk, maker, keyholders, epoch)
+        found[enrol.pid] = Vouched(
+            enrol.pid, enrol.meter_pk, row.leaf, row.leaf_name, row.place, enrol.household_pk, maker, keyholders, epoch
+        )  # fmt: skip
     return found
 
 
