@@ -13,7 +13,8 @@ from quietgrid.model.tariff import Band, Block, Tariff, TariffKind
 from quietgrid.model.total import Fact, Status, Total
 
 __all__ = [
-    "EXPORT", "IMPORT", "Band", "Block", "Book", "ChainEvent", "Clock", "Fact", "FrameHead", "Group", "Interval", "Kind",
-    "ManualClock", "MemberList", "Party", "PartyKind", "Pledge", "Posting", "Quantity", "Readings", "SealedReadings",
-    "SendState", "Sending", "Signal", "SignalKind", "Status", "SystemClock", "Tariff", "TariffKind", "Total", "Vector", "Window",
+    "EXPORT", "IMPORT", "Band", "Block", "Book", "ChainEvent", "Clock", "Fact", "FrameHead", "Group", "Interval",
+    "Kind", "ManualClock", "MemberList", "Party", "PartyKind", "Pledge", "Posting", "Quantity", "Readings",
+    "SealedReadings", "SendState", "Sending", "Signal", "SignalKind", "Status", "SystemClock", "Tariff", "TariffKind",
+    "Total", "Vector", "Window",
 ]  # fmt: skip
