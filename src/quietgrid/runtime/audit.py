@@ -139,8 +139,9 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         [unpack_signed(d) for m in members for _, d in sorted(tx.registry.endorsements(m.hash()).items())],
         [unpack_signed(data) for data in tx.registry.books()],
         [unpack_signed(data) for data in tx.registry.price_messages()],
-        list(closes.values()), votes, answers, publications=_publications(tx),
+        list(closes.values()), votes, answers,
         tuple(unpack_signed(data) for data in tx.documents.all("alarm").values()),
+        publications=_publications(tx),
     )  # fmt: skip
 
 
