@@ -67,8 +67,8 @@ class Bundle(msgspec.Struct, frozen=True):
     closes: list[Signed]
     votes: list[Signed]
     answers: list[Answered]
-    publications: tuple[Charged, ...] = ()
     alarms: tuple[Signed, ...] = ()
+    publications: tuple[Charged, ...] = ()
 
 
 @dataclass
