@@ -16,12 +16,12 @@ from quietgrid import demo
 from quietgrid.billing import default_tariffs
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.signatures import load_or_create_secret
+from quietgrid.errors import NotFoundError
 from quietgrid.household import Home, Vault, Verdict
 from quietgrid.household.service import HomeParts
 from quietgrid.keyholder import Keyholder
 from quietgrid.lab import Community, Resident
 from quietgrid.lab.fleet import _day_vector
-from quietgrid.errors import NotFoundError
 from quietgrid.model.interval import DAY_S, Window, day_window
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.readings import Readings
@@ -68,6 +68,9 @@ class OwnPlatform:
 
     def vouching(self, window: Window) -> Vouching:
         return self._desk.vouching(self._home, window)
+
+    def erase(self, signed: Signed) -> None:
+        self._desk.erase(self._home, signed)
 
     def prove(self, scalars: Signed) -> None:
         self._desk.prove(self._home, scalars)

@@ -12,11 +12,11 @@ from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.crypto.public.sealing import seal_info
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.ledger_body import ledger_key
+from quietgrid.errors import NotFoundError
 from quietgrid.household import Home, Vault
 from quietgrid.household.service import HomeParts
 from quietgrid.keyholder import ledger
 from quietgrid.meter import MeterBank, SealedFrame, Site
-from quietgrid.errors import NotFoundError
 from quietgrid.model.interval import ManualClock, Window
 from quietgrid.model.question import Book, Vector
 from quietgrid.model.readings import register_list
@@ -46,6 +46,7 @@ class Platform:
         self.day_records: list[Signed] = []
         self.close_messages: list[Signed] = []
         self.proofs: list[Signed] = []
+        self.erased: list[Signed] = []
 
     def sealed(self, pid: int, register: int, window: Window) -> SealedSeries:
         word = np.zeros(len(window), np.uint64)
@@ -73,10 +74,10 @@ class Platform:
     def invoice(self, first: int) -> InvoiceHead:
         raise NotFoundError("there is no such bill", where="bill")
 
-    def book(self, first: int) -> Signed:
     def published(self) -> Signed:
         return TOWN.platform.sign(OwnParts(COMMUNITY, 11, [], 0.0))
 
+    def book(self, first: int) -> Signed:
         return TOWN.platform.sign(book_message(self.periods[first], COMMUNITY, 0))
 
     def prices(self, feed: str, window: Window) -> list[Signed]:
@@ -90,6 +91,9 @@ class Platform:
 
     def vouching(self, window: Window) -> Vouching:
         return Vouching([], [])
+
+    def erase(self, signed: Signed) -> None:
+        self.erased.append(signed)
 
     def prove(self, scalars: Signed) -> None:
         self.proofs.append(scalars)

@@ -198,6 +198,41 @@ def opens_together(
     return out
 
 
+def hidden_among(
+    registers: Sequence[int], counts: NDArray[np.int32], opens: NDArray[np.bool_], k: int
+) -> NDArray[np.bool_]:
+    """Which numbers of a batch open once those that must not are hidden among k homes' numbers.
+
+    A number that rests on too few cells stays closed (`opens`), but the leaf's totals minus all other homes' numbers
+    are that number. So where one home's is closed, the same register's numbers of others are closed too until they are
+    k homes': only their sum follows. Closed are those who delivered least, whose bills hold most estimates anyway.
+
+    Args:
+        registers: Of the f vectors. counts: int32 [n, f], cells behind each number. opens: bool [n, f], which would
+            open by themselves. k: The floor.
+
+    Returns:
+        bool [n, f].
+
+    Source: PROTOCOL A, "event facts" (holders at most n - k or all); C, G5. Cost: a sort a register.
+
+    >>> counts, opens = np.array([[9], [1], [8], [9]], np.int32), np.array([[True], [False], [True], [True]])
+    >>> hidden_among([0], counts, opens, 2).T.tolist()
+    [[True, False, False, True]]
+    """
+    out = opens.copy()
+    for register in sorted(set(registers)):
+        columns = np.flatnonzero(np.array(registers) == register)
+        mine = counts[:, columns]
+        closed = ((mine > 0) & ~opens[:, columns]).any(axis=1)
+        if not closed.any():
+            continue
+        delivered = np.where(closed, -1, mine.sum(axis=1))
+        order = [home for home in np.argsort(delivered, kind="stable").tolist() if mine[home].any()]
+        out[np.ix_(order[: max(k, int(closed.sum()))], columns)] = False
+    return out
+
+
 def beside_late(
     registers: Sequence[int], weights: NDArray[np.int64], alone: NDArray[np.bool_], column: int
 ) -> list[int]:

@@ -52,7 +52,7 @@ class HomeParts:
 
     Args:
         card: The community. vault: keys. store: consents and how far ledgers were checked. clock: time.
-        platform: Link. holders: Links to keyholders 0, 1, 2.
+        platform: Link. holders: Links to keyholders 0, 1, 2. meters: link to our own; None where they have no port.
     """
 
     card: CommunityCard
@@ -304,8 +304,9 @@ class Home:
     def omissions(self, period: Window) -> tuple[OmissionReport, Complaint | None]:
         """What was delivered and left out of a period's closes; with the complaint, if there is anything.
 
-        Args:
-            pid: Our meter. row: leaf, and row within the leaf. window: what to check. proofs: from the meter.
+        Raises:
+            UnavailableError: the meter does not hand its receipts over. VerificationError: a receipt, a close, or what
+                vouches for our meters does not hold.
         """
         parts = self.parts
         vouching, closes = parts.platform.vouching(period), parts.platform.closes(period)
@@ -319,12 +320,17 @@ class Home:
     def erase(self, reason: str) -> list[Refusal | None]:
         """Have the keyholders erase what could open our past, then erase the vault. There is no way back.
 
+        The platform is told first, so that no close names readings that nobody can open: the section's totals go on.
+
         Raises:
-            UnavailableError: a keyholder is away; nothing was erased here, so that it can be asked again.
+            UnavailableError: the platform or a keyholder is away; nothing was erased here, so that it can be asked
+                again. What the platform was told stands: it takes nothing of ours any more.
         """
         parts = self.parts
         message = Erase(parts.vault.community, parts.vault.home, reason, parts.clock.now())
-        answers = self._notify([parts.vault.identity.sign(message)])
+        signed = parts.vault.identity.sign(message)
+        parts.platform.erase(signed)
+        answers = self._notify([signed])
         self._lines.clear()
         with parts.store.begin() as tx:
             tx.household.erase(parts.vault.home)

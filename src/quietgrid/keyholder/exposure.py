@@ -23,7 +23,8 @@ def audit_leaf(members: MemberList, leaf: int, plan: BillsPlan, book: Book, know
     """Refuse the batch if it exposes a home (PROTOCOL A, "Leverage audit").
 
     Args:
-        members: The epoch's list. leaf: leaf number. plan: the batch. book: its book.
+        members: The epoch's list. leaf: leaf number. book: of the batch.
+        plan: The batch; its `allowed` are the numbers that come out, those of erased homes among them: they follow.
         known: For events and late closes of the same period. rules: the gate's numbers.
 
     Raises:
@@ -59,7 +60,6 @@ def totals_of(members: MemberList, leaf: int, plan: BillsPlan, known: Known, rul
     return out
 
 
-def _with_late(plan: BillsPlan, column: int, arrived: Bits, book: Book) -> tuple[Ints, Bits]:
 def _add(cells: dict[int, Bits], plan: BillsPlan, piece: TotalsPlan, opened: Bits, where: slice) -> None:
     for register, include in piece.include.items():
         cells[register][:, where] = _of_homes(plan, include & opened)
@@ -72,6 +72,7 @@ def _as_total(quantity: Quantity, cells: dict[int, Bits]) -> Totals:
     return register_total(register, cells[register])
 
 
+def _with_late(plan: BillsPlan, column: int, arrived: Bits, book: Book) -> tuple[Ints, Bits]:
     """One vector's weights and cells, with one more place for the late cells that enter its number.
 
     Late cells are in no total of the period; all of a home's late cells of a vector only ever appear together, so one
@@ -106,7 +107,8 @@ def facts_of(members: MemberList, leaf: int, plan: BillsPlan, book: Book, known:
     for column, register in enumerate(plan.registers):
         able = by_home(members.homes[plan.rows], plan.able[register][:, None])[:, 0]
         weights, cells = _with_late(plan, column, arrived & able[:, None], book)
-        facts.append(Facts(register, weights, cells))
+        holders = plan.allowed[:, [column]]
+        facts.append(Facts(register, weights, cells, None if holders.all() else holders))
     held = [event for (_, at), event in known.events.items() if at == leaf]
     for event in held:
         weights = np.zeros((1, shape[1] + len(plan.registers)), np.int64)

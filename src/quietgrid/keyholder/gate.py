@@ -6,16 +6,19 @@ that it lets open. Events are in `keyholder.events`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
 
+from quietgrid.algorithms.herd import hidden_among
 from quietgrid.algorithms.plan import LateSet, bills_plan, capable, late_set, partition, totals_plan
 from quietgrid.algorithms.weights import resolve
 from quietgrid.errors import GateRefusal
 from quietgrid.keyholder.cells import bills_cells, totals_cells
 from quietgrid.keyholder.events import check_with_prices, evaluate_event
 from quietgrid.keyholder.exposure import audit_leaf
+from quietgrid.keyholder.halving import evaluate_halves
 from quietgrid.keyholder.known import Known
 from quietgrid.keyholder.ruling import (
     Evaluated,
@@ -27,7 +30,6 @@ from quietgrid.keyholder.ruling import (
     leaf_of,
     quantity_of,
 )
-from quietgrid.keyholder.halving import evaluate_halves
 from quietgrid.keyholder.sums import bills_component, totals_component
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window, slots_per_day
@@ -57,10 +59,10 @@ def evaluate(question: QuestionMessage, known: Known, rules: GateRules) -> Evalu
         )  # fmt: skip
     if kind is Kind.TOTALS:
         return _totals(question, known, rules)
-    if kind is Kind.BILLS:
-        return _bills(question, known, rules)
     if kind is Kind.HALVES:
         return evaluate_halves(question, known, rules)
+    if kind is Kind.BILLS:
+        return _bills(question, known, rules)
     return evaluate_event(question, known, rules)
 
 
@@ -110,11 +112,14 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     sets = [late_of(found, book, known, members, rules) for found, _ in late if found is not None]
     check_with_prices(book, weights, members, known, rules)
     plan = bills_plan(members, leaf, book.window, closes, (registers, weights), sets)
+    opens = plan.allowed if rules.on("thin") else np.ones_like(plan.allowed)
+    if rules.on("hide"):
+        opens = hidden_among(registers, plan.counts, opens, rules.k)
+    plan = replace(plan, allowed=opens)
     if rules.on("leverage"):
         audit_leaf(members, leaf, plan, book, known, rules)
     resolution = book.window.resolution
-    opens = plan.allowed if rules.on("thin") else np.ones_like(plan.allowed)
-    allowed = (opens & ~erased(plan.homes, known)[:, None]).reshape(-1)
+    allowed = (plan.allowed & ~erased(plan.homes, known)[:, None]).reshape(-1)
     digest = sha256(question.hash() + sha256(weights.astype("<i8").tobytes()).digest()).digest()
     return Evaluated(
         allowed, plan.counts.reshape(-1), plan.homes, digest,

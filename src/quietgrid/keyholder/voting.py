@@ -166,6 +166,11 @@ class Ballot:
                 "settle", "late readings enter bills once the period is over", where=late.vector, fix="ask later"
             )
         part = late_of(late, book, self._memory.known, members, parts.rules)
+        listed = members.homes[members.rows(late.leaf)[part.cells[:, 0]]]
+        if np.isin(listed, np.array(sorted(self._memory.known.erased), np.uint64)).any() and parts.rules.on("late"):
+            raise GateRefusal(
+                "late", "a home is erased: it would only fill up the floor", where=late.vector, fix="leave it out"
+            )
         fresh = part.cells[part.signs > 0]
         pids = members.pids[members.rows(late.leaf)][fresh[:, 0]]
         slots = fresh[:, 1] * self._memory.per_day() + fresh[:, 2]

@@ -18,9 +18,10 @@ import msgspec
 
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.errors import NotFoundError, SourceError
+from quietgrid.runtime.erasing import ERASED, erased_homes
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut, PlatformTx
-from quietgrid.wire.messages import CommunityCard
+from quietgrid.wire.messages import CommunityCard, Enrol
 from quietgrid.wire.publication import Publication
 
 FORMAT = 1
@@ -68,15 +69,19 @@ class Bundle(msgspec.Struct, frozen=True):
     votes: list[Signed]
     answers: list[Answered]
     alarms: tuple[Signed, ...] = ()
+    erased: tuple[Signed, ...] = ()
+    """The households' own words (`Erase`); below, bodies of those homes' thin `Enrol`s, which say their keys."""
+    enrolments: tuple[bytes, ...] = ()
     publications: tuple[Charged, ...] = ()
 
 
 @dataclass
 class Report:
-    """What verifying found. `problems` empty: everything holds."""
+    """What verifying found. `problems` empty: everything holds. `notes`: what cannot be checked any more, and why."""
 
     checked: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
@@ -141,6 +146,11 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         [unpack_signed(data) for data in tx.registry.price_messages()],
         list(closes.values()), votes, answers,
         tuple(unpack_signed(data) for data in tx.documents.all("alarm").values()),
+        tuple(unpack_signed(data) for data in tx.documents.all(ERASED).values()),
+        tuple(
+            decode(Enrol, unpack_signed(meter.enrol).body).thin().body()
+            for home in sorted(erased_homes(tx)) for meter in tx.registry.meters_of(home)
+        ),
         publications=_publications(tx),
     )  # fmt: skip
 

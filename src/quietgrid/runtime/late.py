@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.herd import hidden_among
 from quietgrid.algorithms.weights import resolve
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Vector
 from quietgrid.runtime.answering import Answering
+from quietgrid.runtime.erasing import erased_homes
 from quietgrid.runtime.platform import PlatformParts
 from quietgrid.store import CloseRow, LateCells
 from quietgrid.wire.messages import LateClose, QuestionMessage
@@ -48,7 +50,7 @@ class LatePool:
         """Signed late closes for the bands whose pool has at least k homes; those made before are kept.
 
         Cells of a home whose number rests on too few delivered cells to open wait for a period in which it does; so do
-        cells of slots that no period bills.
+        cells of slots that no period bills. Those of an erased home never open.
 
         Args:
             members: The epoch's list. question: the batch as it would be without late cells.
@@ -60,6 +62,9 @@ class LatePool:
         if made:
             return made
         book, plan = self._answering.bills_plan(question, members)
+        with self._parts.store.read() as tx:
+            gone = np.array(sorted(erased_homes(tx)), np.uint64)
+        opens = hidden_among(plan.registers, plan.counts, plan.allowed, self._parts.rules.k)
         out = []
         for column, vector in enumerate(book.vectors):
             if vector.rule == "prices":
@@ -68,7 +73,8 @@ class LatePool:
             due = np.zeros(len(pool), np.bool_)
             for period in billed:
                 due |= (pool.slots >= period.first) & (pool.slots < period.end)
-            pool = _choose(pool, due & np.isin(pool.homes, plan.homes[plan.allowed[:, column]]))
+            opening = np.isin(pool.homes, plan.homes[opens[:, column]]) & ~np.isin(pool.homes, gone)
+            pool = _choose(pool, due & opening)
             if len(np.unique(pool.homes)) >= self._parts.rules.k:
                 out.append(self._sign(members, book, vector, pool))
         return out
@@ -112,7 +118,8 @@ class LatePool:
         out = np.zeros((len(homes), len(names)), np.int64)
         for late in self.entered(book.leaf, book.window):
             for row, _ in self.missed(late, members.window):
-                out[row_of[int(listed[row])], names.index(late.vector)] += 1
+                if int(listed[row]) in row_of:  # a home that was erased since has no bill
+                    out[row_of[int(listed[row])], names.index(late.vector)] += 1
         return out
 
     def missed(self, late: LateClose, within: Window) -> list[tuple[int, int]]:

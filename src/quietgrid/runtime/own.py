@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
-from quietgrid.errors import InputError, NotFoundError
+from quietgrid.errors import InputError, NotFoundError, VerificationError
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.runtime.periods import Periods
@@ -21,7 +21,7 @@ from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut
 from quietgrid.wire.columns import member_list, pack_bits
 from quietgrid.wire.messages import Enrol, Members
-from quietgrid.wire.own import BillScalars, SealedSeries
+from quietgrid.wire.own import BillScalars, Erase, SealedSeries
 from quietgrid.wire.recovery import newest_request
 from quietgrid.wire.vouching import Vouching, vouch
 
@@ -70,6 +70,13 @@ class OwnDesk:
             for data in proof:
                 tx.documents.replace(PROOF, f"{home}/{unpack_signed(data).hash().hex()}", data)
             tx.log.append("keyholders", "household.recover", f"home {home}", {"request": step.digest.hex()})
+
+    def erase(self, home: int, signed: Signed) -> None:
+        """Drop the home's meters at once (`runtime.erasing`); the household has asked for it with its own key."""
+        asked = open_signed(signed, Erase, self.household_key(home))
+        if (asked.home, asked.community) != (home, self._platform.parts.card.community):
+            raise VerificationError("an erasure of another home", where="erase", fix="sign for your own home")
+        self._platform.erasures.take(home, signed)
 
     def window(self, first: int, end: int) -> Window:
         """A window a household may ask about in one go."""

@@ -55,12 +55,14 @@ class BillingRun:
 
     Args:
         window: The period. bills: how many were made. estimated: how many carry an estimate.
+        erased: homes without a bill, since nothing of theirs could be opened any more.
         late_cells: cells that entered from the pool. outcomes: of the questions.
     """
 
     window: Window
     bills: int = 0
     estimated: int = 0
+    erased: int = 0
     late_cells: int = 0
     outcomes: Outcomes = field(default_factory=Outcomes)
 
@@ -157,11 +159,12 @@ class Periods:
             bills = self._bills(members, leaf, window)
             self._keep(bills)
             run.bills += len(bills)
+            run.erased += len(self._unbilled(members, leaf, window)) if bills else 0
             run.estimated += sum(any(f.missing for f in bill.facts) for bill in bills)
         with self._parts.store.begin() as tx:
             tx.log.append(
                 "billing", "billing.run", f"period {window.first}",
-                {"bills": run.bills, "estimated": run.estimated, "late_cells": run.late_cells},
+                {"bills": run.bills, "estimated": run.estimated, "late_cells": run.late_cells, "erased": run.erased},
             )  # fmt: skip
         return run
 
@@ -194,7 +197,7 @@ class Periods:
     def _bills(self, members: MemberList, leaf: int, window: Window) -> list[Bill]:
         """Bills of one leaf from its opened facts; empty while they are not open."""
         book = self.book(leaf, window)
-        homes = set(members.homes_in(leaf).tolist())
+        homes = set(members.homes_in(leaf).tolist()) - self._unbilled(members, leaf, window)
         with self._parts.store.read() as tx:
             facts = [f for f in tx.totals.facts(first=window.first) if f.home in homes and f.window == window]
             feeds = {v.feed for v in book.vectors if v.feed}
@@ -220,6 +223,15 @@ class Periods:
             part = {home: carried[home] for home in who if home in carried}
             bills += price(tariff, book, usage.rows_of(who), prices, carried=part).bills()
         return bills
+
+    def _unbilled(self, members: MemberList, leaf: int, window: Window) -> set[int]:
+        """Erased homes of a leaf of which nothing of a period was opened: they get no bill and no estimate either."""
+        homes = set(members.homes_in(leaf).tolist()) & self._platform.erasures.homes
+        if not homes:
+            return set()
+        with self._parts.store.read() as tx:
+            facts = [f for f in tx.totals.facts(first=window.first) if f.home in homes and f.window == window]
+        return homes - {fact.home for fact in facts if fact.intervals}
 
     def _true_ups(self, members: MemberList, leaf: int, window: Window) -> dict[int, Sequence[Line]]:
         """Lines that give back earlier estimates for cells that enter this period's sums."""
@@ -289,6 +301,9 @@ class Periods:
                 raise InputError("nothing to approve", where=f"period {window.first}", fix="run billing first")
             changed = tx.billing.set_status([r.key for r in rows if r.status == "draft"], "approved", by)
             tx.billing.set_status([r.key for r in rows if r.status != "issued"], "issued", by)
+            for row in rows:
+                if row.version == 1:  # what a later version changes is posted as true-ups of the next period
+                    tx.postings.post(postings(bill_of(row)), window.first)
             tx.log.append(by, "billing.approve", f"period {window.first}", {"bills": changed})
         return changed
 

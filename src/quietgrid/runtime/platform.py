@@ -19,11 +19,12 @@ from quietgrid.model.party import MemberList, Party
 from quietgrid.model.question import Kind
 from quietgrid.pes import Closer
 from quietgrid.runtime.answering import Answering, Outcomes
+from quietgrid.runtime.erasing import Erasures
 from quietgrid.runtime.founding import Folders, body, identity, platform_database
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.records import Records
-from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
 from quietgrid.runtime.strikes import Strikes
+from quietgrid.store import LateCells, MeterRow, PlatformStore, open_platform
 from quietgrid.wire.columns import member_list
 from quietgrid.wire.links import KeyholderLink, error_of
 from quietgrid.wire.messages import (
@@ -66,8 +67,9 @@ class Platform:
         self.parts = parts
         self.keyholders = Keyholders(parts.links, parts.store)
         self.answering = Answering(parts.store, parts.identity, parts.card, self.keyholders, parts.rules, parts.clock)
-        self.records = Records(parts.store)
         self.strikes = Strikes(parts.store, parts.identity, self.keyholders, self.answering)
+        self.records = Records(parts.store)
+        self.erasures = Erasures(parts.store, parts.concentrator)
         self._closer = Closer(parts.store, parts.identity, parts.clock)
 
     # -- joining ---------------------------------------------------------------------------------------------------
@@ -219,8 +221,9 @@ class Platform:
         parts, rows = self.parts, self.answering.rows(members)
         closes = []
         for day, a, b in pieces:
-            version = parts.concentrator.presence(day, 0, members.window.resolution)
-            closes.append(self._closer.close(members, day, a, b, version[rows][:, a:b]))
+            version = parts.concentrator.presence(day, 0, members.window.resolution)[rows]
+            version[self.erasures.of(members.homes)] = -1  # nobody can open them any more, so they are left out
+            closes.append(self._closer.close(members, day, a, b, version[:, a:b]))
         self.keyholders.vote([signed for group in closes for signed in group])
         messages: list[QuestionMessage] = []
         for (day, a, b), group in zip(pieces, closes, strict=True):
@@ -253,6 +256,7 @@ class Platform:
                 close = self.answering.closed(digest)
                 version = self.parts.concentrator.presence(close.day, 0, members.window.resolution)
                 now = version[rows[mine]][: len(close.present), close.a : close.b]
+                now[self.erasures.of(members.homes[mine])[: len(now)]] = -1
                 counted = np.where(close.present, close.version, -1)
                 at, slots = np.nonzero(now > counted)
                 if not len(at):

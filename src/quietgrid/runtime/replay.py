@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.halves import HalvesPlan, halves_plan, why_whole
+from quietgrid.algorithms.herd import hidden_among
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
 from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
@@ -35,6 +36,7 @@ from quietgrid.wire.messages import (
     BookMessage,
     Close,
     Endorsement,
+    Enrol,
     LateClose,
     Members,
     Opened,
@@ -43,6 +45,7 @@ from quietgrid.wire.messages import (
     Sums,
     Vote,
 )
+from quietgrid.wire.own import Erase
 
 VOTES_NEEDED = 2
 
@@ -78,6 +81,7 @@ class Replay:
         self._members: dict[tuple[int, int], MemberList] = {}
         self._closes: dict[bytes, tuple[Closed, tuple[int, int]]] = {}
         self._lates: dict[bytes, LateClose] = {}
+        self._erased: set[int] = set()
         self._lots: dict[bytes, dict[int, tuple[bytes, ...]]] = {}
         self._cells: dict[tuple[int, int], tuple[NDArray[np.uint64], NDArray[np.int16]]] = {}
 
@@ -99,6 +103,8 @@ class Replay:
                 endorsed[decode(Endorsement, signed.body).members] += 1
         for signed in self._head.members:
             self.try_to("member lists", self._take_list, signed, endorsed[signed.hash()])
+        for signed in self._head.erased:
+            self.try_to("erasures", self._take_erasure, signed)
         for signed in self._head.books:
             self.try_to("books", open_signed, signed, BookMessage, self._card.platform_pk)
         for signed in self._head.prices:
@@ -118,6 +124,18 @@ class Replay:
                 "fewer than two keyholders endorsed", where=f"epoch {message.epoch}", fix="ask them"
             )
         self._members[message.epoch, message.revision] = member_list(message)
+
+    def _take_erasure(self, signed: Signed) -> None:
+        """Its household asked for it: the one that adopted a meter which a registrar's list names."""
+        home = decode(Erase, signed.body).home
+        listed = {proof for members in self._head.members for proof in decode(Members, members.body).evidence}
+        for body in self._head.enrolments:
+            enrol = decode(Enrol, body)
+            if enrol.home == home and enrol.household_pk == signed.signer and enrol.hash() in listed:
+                open_signed(signed, Erase, enrol.household_pk)
+                self._erased.add(home)
+                return
+        raise VerificationError("no household of this home asked for it", where=f"home {home}", fix="dispute it")
 
     def check_closes(self) -> None:
         """Every close is the platform's, voted by two keyholders, and no slot is in two."""
@@ -182,13 +200,29 @@ class Replay:
             allowed = plan.allowed
         else:
             blind = blind_bills(self._fetch(members), plan, per_day).reshape(-1)
-            allowed = plan.allowed.reshape(-1)
+            opens = hidden_among(plan.registers, plan.counts, plan.allowed, self._rules.k)
+            allowed = self._but_erased(question, plan, opens, sums).reshape(-1)
         opened = open_sums(blind, sums)
         shut = allowed & ~opened.allowed  # days given away count for no floor, and only the keyholders know of them
         if not np.array_equal(opened.allowed | shut, allowed) or (shut.any() and isinstance(plan, BillsPlan)):
             raise VerificationError("the gate would decide otherwise", where=question.node, fix="dispute it")
         if opened.values.astype("<i8").tobytes() != answered.answer:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
+
+    def _but_erased(
+        self, question: QuestionMessage, plan: BillsPlan, opens: NDArray[np.bool_], sums: dict[int, Sums]
+    ) -> NDArray[np.bool_]:
+        """What may open; of an erased home all of it, or nothing: then it cannot be replayed, which is noted."""
+        said = next(iter(sums.values()), None)
+        if said is None or not self._erased:
+            return opens
+        opened = unpack_bits(said.allowed, opens.size).reshape(opens.shape)
+        out = opens.copy()
+        for row, home in enumerate(plan.homes.tolist()):
+            if home in self._erased and not opened[row].any():
+                out[row] = False
+                self.report.notes.append(f"bill of home {home}, {question.node}: erased: cannot be replayed")
+        return out
 
     def plan(self, question: QuestionMessage) -> tuple[TotalsPlan | HalvesPlan | BillsPlan, MemberList]:
         """What a question adds up, from lists, closes and books that hold; and its epoch's newest list.

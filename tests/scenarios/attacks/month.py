@@ -30,7 +30,7 @@ BANDS = (DAYTIME, NIGHT)
 
 BANDED = (
     "one-late three-late again thin thin-off herd herd-all consent short thin-event thin-event-off event-pair "
-    "event-pair-off early only-late weighted renamed"
+    "event-pair-off early only-late weighted renamed thin-rest thin-rest-off erased erased-wide erased-off erased-rule"
 )
 BOOKS: dict[str, tuple[Vector, ...]] = dict.fromkeys(BANDED.split(), BANDS)
 BOOKS |= {"fillers": (*BANDS, EXPORT), "two-books": (ALL,)}

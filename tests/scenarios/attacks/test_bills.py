@@ -99,7 +99,7 @@ def test_homes_with_nothing_but_late_cells_fill_up_the_floor(period: Month) -> N
     with pytest.raises(GateRefusal) as refused:
         spy.bills(book, closes, [late])
     assert refused.value.rule == "leverage"
-    with off(period.community, "leverage"):
+    with off(period.community, "leverage", "hide"):
         bills = spy.bills(book, closes, [late])
     assert bills[1:3].tolist() == [[0, 0], [0, 0]]  # thin: they do not open
     totals = period.totals(leaf, closes)
@@ -177,9 +177,8 @@ def test_prices_that_follow_from_the_bands(period: Month) -> None:
         if rules:
             assert day * bills[0, 0] + night * bills[0, 1] - bills[0, 2] == day * SECRET
         else:
-            assert bills[0, 0] > 0
-            assert bills[0, 2] == 0  # closed: it is arithmetic on the bands anyway
-            assert bills[1, 2] == int(weights @ period.read(homes[1])) - day * period.read(homes[1])[PLANTED]
+            assert not bills[:3].any()  # the first's price number stays closed, hidden among three homes' numbers
+            assert bills[3, 2] == int(weights @ period.read(homes[3]))
 
 
 def test_late_cells_enter_when_the_period_is_over(period: Month) -> None:
@@ -346,12 +345,35 @@ def test_a_band_of_one_delivered_cell(period: Month) -> None:
     closes = period.closes(leaf, alone)
     bills = spy.bills(book, closes)
     plain = np.array([period.read(home) for home in homes])
-    assert bills[0, 0] == 0
-    assert bills[:, 1].tolist() == (plain @ (1 - WEIGHTS)).tolist()
+    assert not bills[:3].any()  # one home's number stays closed, and those of two more, so that it does not follow
+    assert bills[3:].tolist() == (plain[3:] @ np.stack([WEIGHTS, 1 - WEIGHTS]).T).tolist()
     victim = period.victim("thin-off")
     closes = period.closes("thin-off", [(victim, slot) for _, slot in alone])
     with off(period.community, "thin"):
         assert spy.bills(period.book("thin-off"), closes)[0, 0] == SECRET
+
+
+def test_the_leaf_less_all_other_homes_is_the_number_that_stayed_closed(period: Month) -> None:
+    """One home delivered one cell of a band: its number does not open, and all others' minus the totals are it."""
+    spy, leaf = period.spy, "thin-rest"
+    book, homes = period.book(leaf), period.homes(leaf)
+    gone = [(homes[0], slot) for slot in range(len(PERIOD)) if slot != PLANTED and WEIGHTS[slot]]
+    closes = period.closes(leaf, gone)
+    totals = period.totals(leaf, closes)
+    with off(period.community, "hide"), pytest.raises(GateRefusal) as refused:
+        spy.bills(book, closes)
+    assert refused.value.rule == "leverage"
+    bills = spy.bills(book, closes)
+    hidden = [n for n, row in enumerate(bills) if not row.any()]
+    left = int(WEIGHTS @ totals) - int(bills[:, 0].sum())
+    assert left == SECRET + sum(int(WEIGHTS @ period.read(homes[n])) for n in hidden[1:])
+    assert (hidden[0], len(hidden)) == (0, 3)
+    victim = period.victim("thin-rest-off")
+    closes = period.closes("thin-rest-off", [(victim, slot) for _, slot in gone])
+    totals = period.totals("thin-rest-off", closes)
+    with off(period.community, "hide", "leverage"):
+        bills = spy.bills(period.book("thin-rest-off"), closes)
+    assert int(WEIGHTS @ totals) - int(bills[:, 0].sum()) == SECRET
 
 
 def test_two_facts_that_differ_in_one_delivered_cell(period: Month) -> None:
@@ -366,8 +388,8 @@ def test_two_facts_that_differ_in_one_delivered_cell(period: Month) -> None:
     kept[PLANTED] = True
     closes = period.closes(leaf, [(homes[0], slot) for slot in np.flatnonzero(~kept).tolist()])
     bills = spy.bills(book, closes, prices={"steps": prices})
-    assert bills[0].tolist() == [0, 0]
-    assert bills[1:, 0].tolist() == [int(period.read(home).sum()) for home in homes[1:]]
+    assert not bills[:3].any()
+    assert bills[3:, 0].tolist() == [int(period.read(home).sum()) for home in homes[3:]]
     leaf_off = "thin-pair-off"
     victim = period.victim(leaf_off)
     closes = period.closes(leaf_off, [(victim, slot) for slot in np.flatnonzero(~kept).tolist()])

@@ -123,6 +123,23 @@ def published(kit: Kit, viewer: Asker) -> Response:
     return _answer(kit.publishing.own(_home(viewer, Permission.OWN_BILLS)))
 
 
+@router.post("/erase", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+async def erase(request: Request, kit: Kit, viewer: Asker) -> Response:
+    """Drop the home's meters at once: a msgpack `Signed[Erase]` of its household, which has its keys erased next."""
+    home = _home(viewer, Permission.OWN_SERIES)
+    try:
+        signed = msgspec.msgpack.decode(await request.body(), type=Signed)
+    except msgspec.MsgspecError as error:
+        raise InputError("not a signed message", where="body", fix="send msgpack") from error
+    await run_in_threadpool(_erase, kit, home, signed)
+    return _answer(True)
+
+
+def _erase(kit: Kit, home: int, signed: Signed) -> None:
+    with kit.changing():
+        kit.own.erase(home, signed)
+
+
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""
