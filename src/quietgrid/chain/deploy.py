@@ -30,13 +30,12 @@ class Placed:
 
     Args:
         name: In the address book. contract: which is compiled under it. arguments: its constructor's, made from all
-            addresses. creation: what creates it, where it is not one of ours (the Safe's); instead of `contract`.
+            addresses.
     """
 
     name: str
     contract: str
     arguments: Callable[[Addresses], Sequence[Any]] = lambda _all: ()
-    creation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,7 @@ class Deployment:
         return self.addresses
 
     def _create(self, one: Placed) -> int:
-        arguments = one.arguments(self.addresses)
-        call = abi.Call("", one.creation, one.name) if one.creation else abi.creation(one.contract, *arguments)
-        return self._send(call)
+        return self._send(abi.creation(one.contract, *one.arguments(self.addresses)))
 
     def _send(self, call: abi.Call) -> int:
         """Send one and wait for its block; the gas it used."""
