@@ -191,6 +191,12 @@ def quality() -> dict[str, Any]:
         period={"value": "2026-03", "label": "March 2026", "list": [("2026-03", "March 2026"), ("2026-02", "February 2026")]},
         summary={"expected": 135_936, "missing_share": 0.0212, "late_share": 0.0031, "estimated_share": 0.0184, "refused_frames": 3},
         heat=heat, late=late, worst=worst, omissions=[],
+        searches=[
+            {"leaf": LEAVES[3], "quantity": "import", "since": MIDNIGHT - 2 * DAY, "closes": 10, "limit": 20, "telling": 10,
+             "over": True, "found": True, "suspects": [("1029", 10), ("1003", 8)]},
+            {"leaf": LEAVES[1], "quantity": "net", "since": MIDNIGHT - DAY, "closes": 0, "limit": 20, "telling": 0,
+             "over": False, "found": False, "suspects": []},
+        ],
     )  # fmt: skip
 
 

@@ -225,6 +225,33 @@ class QualityMatrix(BaseModel):
     days: list[QualityDay]
 
 
+class Suspect(BaseModel):
+    """The meters of one home, and in how many closes it was in every bad half."""
+
+    meters: list[Id]
+    strikes: int = Field(examples=[10])
+
+
+class MeterSearch(BaseModel):
+    """A search for a meter that spoils a leaf's totals. A strike is about a meter, never a reading."""
+
+    leaf: str = Field(examples=["Orchard Hill"])
+    quantity: str = Field(examples=["import"])
+    since: Time
+    closes: int = Field(examples=[10], description="Closes answered in two halves so far.")
+    limit: int = Field(examples=[20], description="The most there will be.")
+    telling: int = Field(examples=[10], description="Closes with one bad half.")
+    over: bool
+    found: bool = Field(description="The first suspect alone was in every bad half, often enough.")
+    suspects: list[Suspect]
+
+
+class MeterSearches(BaseModel):
+    """All searches of the epoch, newest first."""
+
+    searches: list[MeterSearch]
+
+
 class LogLine(BaseModel):
     """One line of the platform's audit log."""
 

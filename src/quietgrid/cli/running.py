@@ -52,8 +52,39 @@ def _status(*, state: Path | None = None, as_json: Json = False) -> int:
     ports = read_ports(folder)
     address = f"http://localhost:{ports.platform}"
     rows = [[name, pid] for name, pid in running.items()]
-    emit(as_json, {"running": running, "address": address}, [address, *table(["process", "pid"], rows)])
+    found = _searches(folder)
+    emit(
+        as_json, {"running": running, "address": address, "searches": found},
+        [address, *table(["process", "pid"], rows), *map(_search_line, found)],
+    )  # fmt: skip
     return 0
+
+
+def _searches(folder: Path) -> list[dict[str, object]]:
+    """Leaves whose totals cannot be true, and the meters that were found to spoil them."""
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, platform_database
+    from quietgrid.runtime.strikes import found_so_far
+    from quietgrid.store import open_platform
+
+    address = platform_database(Folders(folder), load().database)
+    if isinstance(address, Path) and not address.exists():
+        return []
+    store = open_platform(address)
+    try:
+        with store.read() as tx:
+            rows = found_so_far(tx)
+    finally:
+        store.close()
+    return [{"leaf": node, "quantity": of, "since_slot": since, "meters": meters} for node, of, since, meters in rows]
+
+
+def _search_line(found: dict[str, object]) -> str:
+    meters = found["meters"]
+    said = (
+        f"meter {', '.join(map(str, meters))} stands out" if isinstance(meters, list) and meters else "no suspect yet"
+    )
+    return f"{found['quantity']} totals of {found['leaf']} cannot be true: {said}"
 
 
 @stop.default

@@ -68,10 +68,9 @@ class Answers:
 
     def _look_at_lots(self, questions: Sequence[Signed]) -> None:
         """Have the peers' votes on closes that are, or may have been, answered in halves: their lots decide which."""
-        if not self._memory.known.alarms:
-            return
+        kinds = {Kind.HALVES.value} | ({Kind.BILLS.value} if self._memory.known.alarms else set())
         asked = [decode(QuestionMessage, signed.body) for signed in questions if signed.name == QuestionMessage.NAME]
-        closes = [digest for question in asked if question.kind != Kind.TOTALS for digest in question.closes]
+        closes = [digest for question in asked if question.kind in kinds for digest in question.closes]
         if closes:
             self._peers.agree(closes)
 

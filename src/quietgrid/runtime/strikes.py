@@ -213,6 +213,17 @@ class Strikes:
         return _Episode(asked, opened, spans, limit, self._rounds(messages, members))
 
 
+def found_so_far(tx: PlatformTx) -> list[tuple[str, str, int, list[int]]]:
+    """(node, quantity, absolute slot since which totals cannot be true, meters of the home that was named) of each
+    search, from what is written down alone; for a detailed account see `Strikes.searches`."""
+    out = []
+    for digest, alarm in _alarms(tx).items():
+        asked, named = _question(alarm), tx.documents.find("named", digest.hex())
+        meters = [] if named is None else [meter.pid for meter in tx.registry.meters_of(int(named))]
+        out.append((asked.node, asked.quantity, asked.first, meters))
+    return sorted(out, key=lambda row: -row[2])
+
+
 def _alarms(tx: PlatformTx) -> dict[bytes, Alarm]:
     found = [unpack_signed(data) for data in tx.documents.all("alarm").values()]
     return {signed.hash(): decode(Alarm, signed.body) for signed in found}

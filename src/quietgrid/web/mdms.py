@@ -49,6 +49,12 @@ def quality_page(look: Looking, period: Annotated[str, Query(max_length=12)] = "
             for p in _pools(look, span.window)
         ],
         "worst": _worst(table), "omissions": _omissions(look),
+        "searches": [
+            {"leaf": s.leaf, "quantity": s.quantity, "since": s.since, "closes": s.closes, "limit": s.limit,
+             "telling": s.telling, "over": s.over, "found": s.found,
+             "suspects": [(", ".join(map(str, one.meters)), one.strikes) for one in s.suspects]}
+            for s in quality.searches(services, viewer)
+        ],
     }  # fmt: skip
     return look.page("mdms/quality.html", context, active="quality")
 

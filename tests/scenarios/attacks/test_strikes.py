@@ -13,7 +13,7 @@ from quietgrid.algorithms.halves import HalvesPlan, halves_plan
 from quietgrid.algorithms.plan import totals_plan
 from quietgrid.algorithms.strikes import EPISODES, halved_closes, seed_of
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed
-from quietgrid.errors import ConflictError, GateRefusal, NotFoundError
+from quietgrid.errors import ConflictError, GateRefusal, NotFoundError, VerificationError
 from quietgrid.lab.community import Community
 from quietgrid.mdms import Answer, open_sums
 from quietgrid.model.closed import GateRules
@@ -22,6 +22,7 @@ from quietgrid.model.question import Kind, Quantity
 from quietgrid.model.readings import Readings
 from quietgrid.pes import blind_halves
 from quietgrid.wire.messages import Alarm, Consent, Opened, Vote
+from quietgrid.wire.own import Withdrawal
 from tests.scenarios.attacks.spy import (
     D0,
     SECRET,
@@ -174,6 +175,16 @@ def test_a_false_alarm_gives_sums_of_k_homes_and_ends(town: Town) -> None:
     assert refused.value.rule == "strike-halves"
 
 
+def test_a_lot_that_its_other_holder_did_not_draw(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three up: a keyholder that says another lot than its pair's other holder stops the halves, and chooses none."""
+    with monkeypatch.context() as patch:
+        patch.setattr(town.community.keyholders[1]._ballot, "_lots", lambda *_: (b"a" * 32, b"b" * 32))
+        close = town.close(30)
+    with off(town.community, "strike-halves"), pytest.raises(VerificationError, match="different lots"):
+        town.halves(close, 30, "any")
+    assert town.spy.total(close, "A").values.tolist() == [int(town.read(30).sum())]
+
+
 # -- G12: days given away -------------------------------------------------------------------------------------------
 
 
@@ -210,8 +221,6 @@ def test_three_that_keep_their_day_hide_each_other(fresh: Town) -> None:
 
 
 def test_taking_the_consent_back_does_not_take_the_keys_back(fresh: Town) -> None:
-    from quietgrid.wire.own import Withdrawal
-
     card = fresh.community.card.community
     for home in (100 + n for n in range(HOMES) if 100 + n != VICTIM):
         consent = fresh.given(home)
@@ -232,3 +241,22 @@ def test_a_day_whose_totals_are_out_is_not_given_away_by_almost_all(fresh: Town)
         fresh.spy.register(fresh.given(home, D0 + 1))  # a day to come: its totals will not open
     with off(fresh.community, "shared"):
         fresh.spy.register(*[fresh.given(home) for home in homes])
+
+
+def test_a_lot_with_the_other_holder_away_is_found_out_on_return(fresh: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two up: keyholder 1 chooses the lot that it shares with 2 alone. The vote of 2 contradicts it."""
+    community = fresh.community
+    close, span = fresh.spy.close(D0, 0, 1), (D0 * 96, D0 * 96 + 1)
+    community.stop_keyholder(2)
+    with monkeypatch.context() as patch:
+        ballot = community.keyholders[1]._ballot
+        honest = ballot._lots
+        patch.setattr(ballot, "_lots", lambda *given: (honest(*given)[0], b"chosen by keyholder one, freely!"))
+        fresh.spy.vote([close], 0, 1)
+    asked = fresh.spy.question(Kind.HALVES, "A", span, [close], quantity="import", vector="any")
+    with off(community, "strike-halves"):
+        assert set(fresh.spy.ask(asked, 0, 1)) == {0, 1}
+    community.keyholders[2] = community.start_keyholder(2)
+    community.keyholders[2].catch_up()
+    with off(community, "strike-halves"), pytest.raises(VerificationError, match="different lots"):
+        fresh.spy.ask(asked, 2)

@@ -50,6 +50,62 @@ def matrix(services: Services, viewer: Viewer, window: Window) -> Quality:
     return quality(members, closes, days, late)
 
 
+SUSPECTS = 5
+"""How many suspects are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The meters of a home that was in bad halves, and how often it was in every one of a close."""
+
+    meters: tuple[int, ...]
+    strikes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search for a meter that spoils the totals of a leaf.
+
+    Args:
+        leaf: Leaf or union. quantity: import, export or net. since: Unix seconds of the first impossible total.
+        closes: Closes answered in halves so far. limit: the most there will be. telling: those with one bad half.
+        over: Whether it has ended. found: Whether the first suspect was in all bad halves, it alone.
+        suspects: Most strikes first.
+    """
+
+    leaf: str
+    quantity: str
+    since: int
+    closes: int
+    limit: int
+    telling: int
+    over: bool
+    found: bool
+    suspects: tuple[Suspect, ...]
+
+
+def searches(services: Services, viewer: Viewer) -> list[SearchView]:
+    """All searches of the epoch, newest first.
+
+    Privacy: a strike says in which half of a total a meter was; no reading is known or follows.
+    """
+    require(viewer, Permission.QUALITY)
+    try:
+        members = services.members()
+    except NotFoundError:
+        return []
+    out = []
+    for found in services.platform.strikes.searches(members):
+        suspects = tuple(
+            Suspect(tuple(members.pids[members.homes == np.uint64(home)].tolist()), strikes)
+            for home, strikes in found.suspicion.strikes[:SUSPECTS]
+        )
+        view = (found.closes, found.limit, found.suspicion.telling, found.over, found.suspicion.named is not None)
+        since = found.since * members.window.resolution
+        out.append(SearchView(found.node, found.quantity, since, *view, suspects))
+    return out
+
+
 def pool(services: Services, viewer: Viewer, window: Window) -> list[PoolView]:
     """The late pools of a billing period's bands: cells of it and of earlier periods that no bill has taken in."""
     require(viewer, Permission.QUALITY)

@@ -16,7 +16,7 @@ from quietgrid.api.auth import Asker, Kit
 from quietgrid.api.desk import quality as quality_desk
 from quietgrid.api.desk import totals as desk
 from quietgrid.api.routes.meters import From, To, need
-from quietgrid.api.times import iso, span
+from quietgrid.api.times import iso, iso_at, span
 from quietgrid.model.interval import DAY_S
 from quietgrid.model.question import Quantity
 
@@ -89,6 +89,23 @@ def totals_csv(
 def _cell(text: str) -> str:
     """A name that no spreadsheet takes for a formula."""
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+@router.get("/quality/searches", response_model=shapes.MeterSearches, openapi_extra=need(Permission.QUALITY))
+def searches(kit: Kit, viewer: Asker) -> shapes.MeterSearches:
+    """Leaves with totals that cannot be true, and the meters that were struck most; never a reading."""
+    return shapes.MeterSearches(
+        searches=[
+            shapes.MeterSearch(
+                leaf=s.leaf, quantity=s.quantity, since=iso_at(s.since), closes=s.closes, limit=s.limit,
+                telling=s.telling, over=s.over, found=s.found,
+                suspects=[
+                    shapes.Suspect(meters=[str(pid) for pid in one.meters], strikes=one.strikes) for one in s.suspects
+                ],
+            )
+            for s in quality_desk.searches(kit, viewer)
+        ]
+    )  # fmt: skip
 
 
 @router.get("/quality", response_model=shapes.QualityMatrix, openapi_extra=need(Permission.QUALITY))
