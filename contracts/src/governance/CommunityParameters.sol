@@ -54,7 +54,7 @@ contract CommunityParameters is ICommunityParameters, AccessManaged {
     }
 
     /// @inheritdoc ICommunityParameters
-    function valueOf(Parameter parameter) external view returns (int64) {
+    function get(Parameter parameter) external view returns (int64) {
         return _definitions[parameter].value;
     }
 

@@ -60,7 +60,7 @@ interface ICommunityParameters {
     error PricesCross(int64 lowest, int64 highest);
 
     /// @notice What a number is now.
-    function valueOf(Parameter parameter) external view returns (int64);
+    function get(Parameter parameter) external view returns (int64);
 
     /// @notice What a number is now, and its bounds.
     function definitionOf(Parameter parameter) external view returns (Definition memory);

@@ -29,14 +29,14 @@ contract CommunityParametersTest is Community {
         int64[] memory all = parameters.values();
         vm.assertEq(all.length, 7);
         vm.assertEq(all[0], 15);
-        vm.assertEq(parameters.valueOf(HIGHEST), 1_000_000);
+        vm.assertEq(parameters.get(HIGHEST), 1_000_000);
     }
 
     function test_AVoteChangesAValue() public {
         vm.expectEmit(true, true, true, true);
         emit ICommunityParameters.ParameterChanged(FLOOR, 15, 20);
         parameters.set(FLOOR, 20);
-        vm.assertEq(parameters.valueOf(FLOOR), 20);
+        vm.assertEq(parameters.get(FLOOR), 20);
         vm.assertEq(parameters.definitionOf(FLOOR).changedAt, block.timestamp);
     }
 
@@ -113,9 +113,9 @@ contract CommunityParametersTest is Community {
         try parameters.set(parameter, value) {
             vm.assertTrue(value >= before.lowest && value <= before.highest);
             vm.assertTrue(value - before.value <= before.step && before.value - value <= before.step);
-            vm.assertEq(parameters.valueOf(parameter), value);
+            vm.assertEq(parameters.get(parameter), value);
         } catch {
-            vm.assertEq(parameters.valueOf(parameter), before.value);
+            vm.assertEq(parameters.get(parameter), before.value);
         }
     }
 }
@@ -152,15 +152,15 @@ contract CommunityParametersInvariants is Community {
     }
 
     function invariant_WhateverIsVotedPrivacyGetsNoWeaker() public view {
-        vm.assertTrue(parameters.valueOf(ICommunityParameters.Parameter.PrivacyFloor) >= 60);
-        vm.assertTrue(parameters.valueOf(ICommunityParameters.Parameter.RetainDays) <= 100);
-        vm.assertTrue(parameters.valueOf(ICommunityParameters.Parameter.PublishBudgetMilli) <= 6_000);
+        vm.assertTrue(parameters.get(ICommunityParameters.Parameter.PrivacyFloor) >= 60);
+        vm.assertTrue(parameters.get(ICommunityParameters.Parameter.RetainDays) <= 100);
+        vm.assertTrue(parameters.get(ICommunityParameters.Parameter.PublishBudgetMilli) <= 6_000);
     }
 
     function invariant_ThereIsAPriceAtWhichToTrade() public view {
         vm.assertTrue(
-            parameters.valueOf(ICommunityParameters.Parameter.MarketPriceFloorMicroPerKwh)
-                < parameters.valueOf(ICommunityParameters.Parameter.MarketPriceCapMicroPerKwh)
+            parameters.get(ICommunityParameters.Parameter.MarketPriceFloorMicroPerKwh)
+                < parameters.get(ICommunityParameters.Parameter.MarketPriceCapMicroPerKwh)
         );
     }
 }

@@ -14,7 +14,7 @@ contract GridGovernorTest is Governed {
         Proposal memory p = propose(ada, address(parameters), raiseTheFloor());
         pass(p);
         assertState(p, IGovernor.ProposalState.Executed);
-        vm.assertEq(parameters.valueOf(ICommunityParameters.Parameter.PrivacyFloor), 20);
+        vm.assertEq(parameters.get(ICommunityParameters.Parameter.PrivacyFloor), 20);
     }
 
     function test_NothingIsExecutedBeforeTheTimelocksDelay() public {
@@ -53,7 +53,7 @@ contract GridGovernorTest is Governed {
         this.proposeExternal(stranger);
         Proposal memory p = propose(council, address(parameters), raiseTheFloor());
         pass(p);
-        vm.assertEq(parameters.valueOf(ICommunityParameters.Parameter.PrivacyFloor), 20);
+        vm.assertEq(parameters.get(ICommunityParameters.Parameter.PrivacyFloor), 20);
     }
 
     function test_TheCouncilDecidesNothingAlone() public {

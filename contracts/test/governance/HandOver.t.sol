@@ -235,7 +235,7 @@ contract HandOverTest is SafeAccount {
         governor.queue(targets, new uint256[](2), calls, keccak256("Twenty homes, and Ada guards"));
         vm.warp(block.timestamp + 2 days);
         governor.execute(targets, new uint256[](2), calls, keccak256("Twenty homes, and Ada guards"));
-        vm.assertEq(parameters.valueOf(ICommunityParameters.Parameter.PrivacyFloor), 20);
+        vm.assertEq(parameters.get(ICommunityParameters.Parameter.PrivacyFloor), 20);
         (bool guards,) = manager.hasRole(Roles.GUARDIAN, ada);
         vm.assertTrue(guards);
     }
