@@ -24,7 +24,7 @@ def hardhat(*words: str) -> str:
     node = shutil.which("node")
     if node is None or not HARDHAT.is_file():
         pytest.skip(NOT_INSTALLED)
-    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
+    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
     done = subprocess.run(
         [node, str(HARDHAT), *words], cwd=FOLDER, capture_output=True, text=True, timeout=500, check=False,
         env={**os.environ, **nowhere, "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true", "NO_COLOR": "1"},
