@@ -45,6 +45,8 @@ class Switchboard:
     state: Progress = field(default_factory=Progress)
     steps: int = 0
     stopped: set[int] = field(default_factory=set)
+    since: dict[int, float] = field(default_factory=dict)
+    confirmed: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def progress(self) -> Progress:
         return self.state
@@ -65,14 +67,28 @@ class Switchboard:
         if index not in self.stopped:
             self.community.stop_keyholder(index)
             self.stopped.add(index)
+            self.since[index] = self.community.clock.now()
 
     def start_keyholder(self, index: int) -> None:
         if index in self.stopped:
             self.community.keyholders[index] = self.community.start_keyholder(index)
             self.stopped.discard(index)
+            del self.since[index]
+            self.confirmed = {pair: until for pair, until in self.confirmed.items() if pair[1] != index}
 
     def stopped_keyholders(self) -> list[int]:
         return sorted(self.stopped)
+
+    def stopped_since(self) -> dict[int, float]:
+        return self.since
+
+    def carry_on(self, index: int, peer: int) -> None:
+        until = self.community.clock.now() + 86_400
+        self.community.keyholders[index].carry_on(peer, until)
+        self.confirmed[index, peer] = until
+
+    def carrying_on(self) -> dict[tuple[int, int], float]:
+        return self.confirmed
 
 
 @dataclass

@@ -12,10 +12,11 @@ from quietgrid import demo
 from quietgrid.errors import ConfigError, InputError, SourceError
 from quietgrid.lab.changes import State
 from quietgrid.lab.demo_state import prepare
-from quietgrid.lab.source import SAMPLE, rows_of, series_people, source_of, whole_days
+from quietgrid.lab.source import rows_of, series_people, source_of, whole_days
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window, local_window
 from quietgrid.model.readings import Readings
+from quietgrid.runtime.commissioning import SAMPLE
 from quietgrid.runtime.series_file import save_series
 from quietgrid.wire.series import Series
 from tests.lab.stage import Stage

@@ -74,13 +74,14 @@ def start(spied: bool = True) -> dict[str, Any]:
         {"number": 2, "name": "regulator", "state": "up"},
     ]
     return base(
+        "analyst",
         home={"name": "Home 17", "glance_url": "/household/glance.html"},
         stored={"rows": rows, "readings": 453_120, "size_mb": 3.6},
         utility={"node": "North Lane", "homes": 48, "energy_wh": 21_400, "status": "provisional",
                  "spec": evening_spec(48, "North Lane", "grid", "step")},
         player={"at": EVENING, "end": EVENING + 900, "paused": False, "fast": False},
         spy=spy if spied else None,
-        holders={"list": holders, "tone": "ok", "text": "Two of three answer: totals still open, marked provisional until the third confirms."},
+        holders={"list": holders, "tone": "ok", "text": "Two of three answer: totals still open, marked provisional until the third confirms.", "alone": None},
     )  # fmt: skip
 
 
@@ -512,7 +513,12 @@ def privacy() -> dict[str, Any]:
         {"at": MIDNIGHT, "name": "Used by all homes", "figure": "all homes", "homes": 120, "span": "February 2026", "epsilon": "",
          "text": "An exact sum over 120 homes, yours among them.", "hash": "cd34"},
     ]  # fmt: skip
-    published = {"rows": statistics, "years": [{"year": 2026, "spent": "0.5", "budget": "6"}], "trouble": "", "bad": False}
+    published = {
+        "rows": statistics,
+        "years": [{"year": 2026, "spent": "0.5", "budget": "6"}],
+        "trouble": "",
+        "bad": False,
+    }
     return base(
         "household", published=published, active="privacy", month={"label": "March 2026", "left": 3, "refused": 1, "months": [("2026-03", "March 2026"), ("2026-02", "February 2026")], "value": "2026-03"},
         entries=entries, counted={"homes": "46 to 48", "totals": 1_122}, chain={"ok": True, "copies": 3, "checked_at": EVENING, "trouble": []}, limits=limits,
@@ -556,6 +562,16 @@ def entry() -> dict[str, Any]:
     })  # fmt: skip
 
 
+def alone() -> dict[str, Any]:
+    holders = start()["holders"]
+    operators = [
+        {"number": 0, "name": "household association", "confirmed": True},
+        {"number": 2, "name": "regulator", "confirmed": False},
+    ]
+    text = "Two of three answer, but nothing opens until both operators confirm. Nothing is lost."
+    return holders | {"tone": "warn", "text": text, "alone": {"gone": 1, "operators": operators, "done": False}}
+
+
 def steps(broken: bool = False) -> dict[str, Any]:
     listed = [
         ("Arithmetic", True, "the lines and VAT add up to the total"),
@@ -565,16 +581,35 @@ def steps(broken: bool = False) -> dict[str, Any]:
         ("Signed days", None, "3 late cells are not on a bill yet; vector 'day'; verify with the next bill"),
     ]  # fmt: skip
     shown = [{"name": name, "ok": ok, "text": text} for name, ok, text in listed]
-    return {"title": "Bill of home 1017", "ok": False if broken else None, "steps": shown, "command": "quietgrid verify bill FILE"}
+    return {
+        "title": "Bill of home 1017",
+        "ok": False if broken else None,
+        "steps": shown,
+        "command": "quietgrid verify bill FILE",
+    }
 
 
 def proofs() -> dict[str, Any]:
     periods = [("2026-02-01", "February 2026"), ("2026-01-01", "January 2026")]
-    return base("auditor", active="proofs", proof=steps(broken=True), periods=periods, fingerprint="9f2b41c07de3" * 5, may={"log": True, "answers": True})
+    return base(
+        "auditor",
+        active="proofs",
+        proof=steps(broken=True),
+        periods=periods,
+        fingerprint="9f2b41c07de3" * 5,
+        may={"log": True, "answers": True},
+    )
 
 
 def omissions() -> dict[str, Any]:
-    cells = [{"span": f"Thu 12 Mar 2026, 18:{15 * n:02d} to 18:{15 * n + 15:02d}", "received": EVENING + 900 * n, "closed": EVENING + 900 * n + 1800} for n in range(3)]
+    cells = [
+        {
+            "span": f"Thu 12 Mar 2026, 18:{15 * n:02d} to 18:{15 * n + 15:02d}",
+            "received": EVENING + 900 * n,
+            "closed": EVENING + 900 * n + 1800,
+        }
+        for n in range(3)
+    ]
     nothing = {"sent_at": None, "more": 0, "cells": [], "left": 0, "share": 0.0, "stops": False}
     rows = [
         {"first": 1958112, "label": "1 to 12 March 2026", "counted": 1_040, "left": 72, "share": 0.0647, "stops": True, "sent_at": None, "more": 69, "cells": cells},
@@ -585,8 +620,19 @@ def omissions() -> dict[str, Any]:
 
 
 def own_proofs() -> dict[str, Any]:
-    entries = [("9f" * 32, "Sums of your bill, February 2026"), ("11" * 32, "Total of North Lane 1, drawn from the grid, Thu 12 Mar 2026")]
-    return base("household", active="proofs", proof=steps(), bills=[("1955328-0", "February 2026")], entries=entries, fingerprint="9f2b41c07de3" * 5, omissions=omissions())
+    entries = [
+        ("9f" * 32, "Sums of your bill, February 2026"),
+        ("11" * 32, "Total of North Lane 1, drawn from the grid, Thu 12 Mar 2026"),
+    ]
+    return base(
+        "household",
+        active="proofs",
+        proof=steps(),
+        bills=[("1955328-0", "February 2026")],
+        entries=entries,
+        fingerprint="9f2b41c07de3" * 5,
+        omissions=omissions(),
+    )
 
 
 def account(has_password: bool = True) -> dict[str, Any]:
@@ -605,7 +651,15 @@ def bars(name: str, unit: str, values: dict[str, float], margin: float) -> dict[
         "name": name, "color": "grid", "style": "bar", "data": list(values.values()),
         "low": [v - margin for v in values.values()], "high": [v + margin for v in values.values()],
     }  # fmt: skip
-    return {"kind": "bars", "time": False, "x": list(values), "x_title": "", "unit": unit, "digits": 0, "series": [series]}
+    return {
+        "kind": "bars",
+        "time": False,
+        "x": list(values),
+        "x_title": "",
+        "unit": unit,
+        "digits": 0,
+        "series": [series],
+    }
 
 
 def published() -> dict[str, Any]:
@@ -617,9 +671,9 @@ def published() -> dict[str, Any]:
          "counts": False, "spec": bars("Used by all homes", "kWh", use, 0),
          "figures": [{"name": "all homes", "homes": 120, "value": "33,911 kWh", "margin": "", "mean": "282.6 kWh"}]},
         {"id": "kinds", "name": "Used, by kind of party", "noisy": True, "epsilon": "0.5", "at": MIDNIGHT, "homes": 113,
-         "bound": "600 kWh", "counts": False,
-         "spec": bars("Used, by kind of party", "kWh", {"residential": 18_119.0}, 3_595),
-         "figures": [{"name": "residential", "homes": 113, "value": "18,119 kWh", "margin": "3,595 kWh", "mean": "160.3 kWh"}]},
+         "bound": "800 kWh", "counts": False,
+         "spec": bars("Used, by kind of party", "kWh", {"residential": 18_119.0}, 4_793),
+         "figures": [{"name": "residential", "homes": 113, "value": "18,119 kWh", "margin": "4,793 kWh", "mean": "160.3 kWh"}]},
         {"id": "spread", "name": "Homes, by what they used", "noisy": True, "epsilon": "0.5", "at": MIDNIGHT, "homes": 120,
          "bound": "", "counts": True, "spec": bars("Homes, by what they used", "homes", homes, 12),
          "figures": [{"name": name, "homes": 120, "value": f"{value:.0f} homes", "margin": "12 homes", "mean": ""}
@@ -629,9 +683,9 @@ def published() -> dict[str, Any]:
         "analyst", active="published", month={"value": "2026-02", "label": "February 2026",
                                               "list": [("2026-02", "February 2026"), ("2026-01", "January 2026")]},
         summary={"done": 3, "of": 6, "spent": "1.5", "budget": "6", "year": 2026, "floor": 100}, items=items,
-        open=[{"id": "export", "name": "Fed in", "margin": "3,595 kWh"},
-              {"id": "bands", "name": "Used, by band of the day", "margin": "7,190 kWh"}],
-        epsilon="0.5", bound="600 kWh", may_publish=True, refusal=None, ledger=None, csv_url="/api/v1/published.csv",
+        open=[{"id": "export", "name": "Fed in", "margin": "4,793 kWh"},
+              {"id": "bands", "name": "Used, by band of the day", "margin": "9,586 kWh"}],
+        epsilon="0.5", bound="800 kWh", may_publish=True, refusal=None, ledger=None, csv_url="/api/v1/published.csv",
     )  # fmt: skip
 
 
@@ -651,12 +705,53 @@ def published_refused() -> dict[str, Any]:
     return published() | {"refusal": refusal, "items": []}
 
 
+def chain(**more: Any) -> dict[str, Any]:
+    digest = hashlib.sha256(b"root").hexdigest()
+    kinds = ("frames", "ledger of keyholder 0", "audit log")
+    states = ("waiting", "same", "same")
+    roots = [
+        {"kind": kind, "root": digest, "leaves": 96, "on_chain": state, "tone": "ok" if state == "same" else "warn"}
+        for kind, state in zip(kinds, states, strict=True)
+    ]
+    rows = [
+        {"number": 42, "key": "roots 20523", "what": "DailyRoots.anchor", "state": "queued", "block": None, "gas": 0,
+         "error": "", "at": EVENING, "tone": "idle"},
+        {"number": 41, "key": "roots 20522", "what": "DailyRoots.anchor", "state": "failed", "block": None, "gas": 0,
+         "error": "DayNotOver(day=20522)", "at": EVENING - 60, "tone": "bad"},
+        {"number": 40, "key": "roots 20521", "what": "DailyRoots.anchor", "state": "confirmed", "block": 118,
+         "gas": 230_882, "error": "", "at": EVENING - DAY, "tone": "ok"},
+    ]  # fmt: skip
+    state = {
+        "state": "live", "chain_id": 31_337, "away_since": None, "block": 118, "note": "",
+        "counts": {"queued": 1, "sent": 0, "mined": 0, "confirmed": 40, "failed": 1},
+    }  # fmt: skip
+    names = {"": "every transaction", "failed": "failed"}
+    return base(
+        "auditor", active="chain", chain=state | more, tone="ok", waiting=1, rows=rows, older=40,
+        days=[{"day": 20_523, "label": "11 March 2026", "roots": roots}], may_retry=False,
+        filters={"state": "", "states": list(names.items()), "before": 0}, contracts=[("DailyRoots", "0x" + "3c" * 20)],
+        events=[{"block": 118, "name": "DailyRoots.RootAnchored", "values": "day 20521, kind 0", "transaction": digest}],
+    )  # fmt: skip
+
+
+def transaction(**more: Any) -> dict[str, Any]:
+    one = chain()["rows"][2] | more
+    digest = "0x" + hashlib.sha256(b"tx").hexdigest()
+    attempts = [{"hash": digest, "gas": 290_000, "max_fee": 2_100_000_000, "at": EVENING}]
+    return base(
+        "operator", active="chain", one=one, attempts=attempts, nonce=39, block_hash=digest, may_retry=True,
+        events=chain()["events"],
+    )  # fmt: skip
+
+
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Name -> (template, context)."""
     empty_trail = trail() | {"disputes": [], "entries": [], "volume": None, "verified": None}
     return {
         "start": ("start.html", start()),
         "start-quiet": ("start.html", start(spied=False)),
+        "start-alone": ("start.html", start(spied=False) | {"holders": alone()}),
+        "start-visitor": ("start.html", start(spied=False) | {"viewer": None, "hint": signin()["hint"]}),
         "replay": ("replay.html", replay()),
         "signin": ("signin.html", signin()),
         "proofs": ("audit/proofs.html", proofs()),
@@ -676,6 +771,18 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "published-empty": ("mdms/published.html", published() | {"month": {"value": "", "label": "", "list": []}}),
         "roles": ("mdms/roles.html", roles()),
         "trust": ("trust.html", base("analyst", floor=15)),
+        "chain": ("audit/chain.html", chain()),
+        "chain-away": ("audit/chain.html", chain(state="away", away_since=EVENING) | {"tone": "warn"}),
+        "chain-off": (
+            "audit/chain.html",
+            chain(state="off", chain_id=0) | {"tone": "idle", "days": [], "rows": [], "events": [], "contracts": []},
+        ),
+        "transaction": ("audit/transaction.html", transaction()),
+        "transaction-failed": (
+            "audit/transaction.html",
+            transaction(state="failed", error="DayNotOver(day=20522)", tone="bad", block=None)
+            | {"events": [], "attempts": [], "nonce": None},
+        ),
         "trail": ("audit/trail.html", trail()),
         "trail-empty": ("audit/trail.html", empty_trail),
         "glance": ("household/glance.html", glance()),
@@ -690,7 +797,16 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "entry": ("household/entry.html", entry()),
         "consents": ("household/consents.html", consents()),
         "own-proofs": ("household/proofs.html", own_proofs()),
-        "own-proofs-empty": ("household/proofs.html", own_proofs() | {"bills": [], "entries": [], "proof": None, "omissions": {"rows": [], "limit": 5, "trouble": "the meter does not answer; try again later"}}),
+        "own-proofs-empty": (
+            "household/proofs.html",
+            own_proofs()
+            | {
+                "bills": [],
+                "entries": [],
+                "proof": None,
+                "omissions": {"rows": [], "limit": 5, "trouble": "the meter does not answer; try again later"},
+            },
+        ),
         "backup": (
             "household/backup.html",
             base("household", active="consents", made={"code": "7QK2-M9RD-XW4T", "blob": "q83vEjRWeJA=" * 40}),

@@ -429,3 +429,62 @@ def test_what_is_no_proof(town: Town) -> None:
     assert prove(town, "auditor", kind="bill", home="1001", period="2016-06-01")[0] == 404
     assert prove(town, "auditor", kind="other")[0] == 400
     assert browser(town, "auditor").post("/audit/verify", data={"x": "y" * 70_000}).status_code == 413
+
+
+def test_carrying_on_takes_two_decisions(town: Town) -> None:
+    client = browser(town, "operator")
+
+    def press(number: int) -> tuple[int, str]:
+        sent = {"csrf": csrf_token(town.token("operator")), "number": str(number), "do": "carry-on"}
+        answer = client.post("/demo/holders", data=sent, headers={"HX-Request": "true"})
+        return answer.status_code, answer.text
+
+    town.control.stop_keyholder(1)
+    assert "Carry on without" not in client.get("/").text
+    assert press(0)[0] == 409
+    town.control.since[1] -= 2 * 86_400
+    page = client.get("/").text
+    assert "Carry on without keyholder 1?" in page
+    assert "nothing opens until both operators confirm" in page
+    assert page.count("has not decided") == 2
+    assert press(1)[0] == 409, "the one that is away cannot confirm"
+    status, part = press(0)
+    assert (status, part.count("confirmed for a day"), part.count("has not decided")) == (200, 1, 1)
+    status, part = press(2)
+    assert (status, part.count("confirmed for a day")) == (200, 2)
+    assert "Both have: totals open again" in part
+    for index in (0, 2):
+        with town.community.keyholders[index].parts.store.read() as tx:
+            assert float(tx.documents.get("carry-on", "1")) > town.community.clock.now()
+    with town.services.store.read() as tx:
+        said = [line.subject for line in tx.log.latest(2, action="keyholder.carry-on")]
+    assert said == ["keyholder 2", "keyholder 0"]
+    town.control.start_keyholder(1)
+    assert "Carry on without" not in client.get("/").text
+
+
+def test_a_visitor_of_the_demo_may_look_and_press_nothing(town: Town) -> None:
+    """Made-up readings on loopback: shown without a session. Own readings, another address, another page: not."""
+    opened = replace(town.settings, open_start=True)
+    app = create_site(town.community.platform, opened, control=town.control)
+    visitor = TestClient(app, base_url=BASE, follow_redirects=False, client=("127.0.0.1", 1))
+    answer = visitor.get("/")
+    assert answer.status_code == 200
+    text = answer.text
+    assert "The utility sees only the total of 30 homes." in text
+    assert "/demo/" not in text
+    assert "data-live=" not in text
+    assert re.findall(r'<form[^>]* action="([^"]+)"', text) == ["/signin"]
+    for path in ("/demo/spy", "/demo/player", "/demo/holders"):
+        sent = {"csrf": csrf_of(text), "do": "pause", "number": "1"}
+        assert visitor.post(path, data=sent, headers=HTML).status_code == 401
+    for path in ("/mdms/aggregates", "/audit", "/api/v1/totals?node=Orchard Hill", "/api/v1/events"):
+        assert visitor.get(path, headers=HTML).status_code in (303, 401)
+    assert not town.control.stopped
+    elsewhere = TestClient(app, base_url=BASE, follow_redirects=False, client=("192.0.2.7", 1))
+    assert elsewhere.get("/").status_code in (303, 401)
+    own = TestClient(
+        create_site(town.community.platform, town.settings, control=town.control), base_url=BASE,
+        follow_redirects=False, client=("127.0.0.1", 1),
+    )  # fmt: skip
+    assert own.get("/", headers=HTML).headers["location"] == "/signin?next=/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 
@@ -61,6 +61,17 @@ class DemoControl(Protocol):
     def stopped_keyholders(self) -> Sequence[int]:
         """Those that are stopped on purpose."""
 
+    def stopped_since(self) -> Mapping[int, float]:
+        """Keyholder -> since when it is stopped, in the community's time."""
 
+    def carry_on(self, index: int, peer: int, /) -> None:
+        """Confirm, as the operator of keyholder `index`, that it answers for a day although `peer` is away."""
+
+    def carrying_on(self) -> Mapping[tuple[int, int], float]:
+        """(keyholder, peer that is away) -> until when its operator confirmed, in the community's time."""
+
+
+ALONE_S = 24 * 3600.0
+"""Two keyholders answer by themselves for so long; then both operators have to confirm (PROTOCOL C, A2)."""
 FAST = 20
 """The fast pace: intervals in the time of one."""

@@ -23,6 +23,7 @@ class Settings:
         public_url: The address people use, without a slash at the end. household_url: the households' own origin.
         demo: One operator runs everything: the screens say so, and pace, spying and stopping keyholders work.
         demo_home: The home the start page shows; the first of the registry unless told.
+        open_start: On this machine, the demo's start page is shown to whoever is not signed in: for made-up readings.
         body_bytes, reading_bytes: most a request may bring; the second for sealed readings.
         requests_per_minute, readings_per_minute: for one address. streams: most event streams at once.
         four_eyes: Whoever started a billing run may not approve it.
@@ -34,6 +35,7 @@ class Settings:
     household_url: str = ""
     demo: bool = False
     demo_home: int | None = None
+    open_start: bool = False
     body_bytes: int = 64 * 1024
     reading_bytes: int = 32 << 20
     requests_per_minute: int = 1_200

@@ -61,7 +61,7 @@ def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple
         names=read_names(state / "commissioning"),
         recipients=read_recipients(state / "recipients.json"),
         demo=True,
-        shown_home=SHOWN_HOME if SHOWN_HOME in homes else None,
+        shown_home=SHOWN_HOME if SHOWN_HOME in homes and is_made_up(state / "commissioning") else None,
     )
     return create_app(origin, settings, (*HOSTS, SAME_SITE)), store
 
@@ -69,6 +69,11 @@ def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple
 def read_names(path: Path) -> dict[int, str]:
     """What the homes call themselves, where one commissioning file names them all; empty without it."""
     return {party.home: party.name for party in Commissioning.load(path).parties} if path.exists() else {}
+
+
+def is_made_up(path: Path) -> bool:
+    """Whether the homes' readings are the sample's, by the commissioning file; False without one."""
+    return path.exists() and Commissioning.load(path).made_up
 
 
 def read_recipients(path: Path) -> tuple[Recipient, ...]:
@@ -86,9 +91,7 @@ def read_recipients(path: Path) -> tuple[Recipient, ...]:
         raise ConfigError("the list of recipients cannot be read", where=str(path), fix="see the docs") from error
 
 
-def serve(
-    state: Path, addresses: Addresses, port: int, clock: Clock, ready: Callable[[], None] = lambda: None
-) -> None:
+def serve(state: Path, addresses: Addresses, port: int, clock: Clock, ready: Callable[[], None] = lambda: None) -> None:
     """Serve the homes of a state directory until SIGTERM.
 
     Args:

@@ -9,11 +9,11 @@ from pathlib import Path
 from quietgrid.errors import ConfigError
 from quietgrid.lab.changes import State
 from quietgrid.lab.commission import commission
-from quietgrid.lab.source import SAMPLE, source_of
+from quietgrid.lab.source import source_of
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import DAY_S
 from quietgrid.runtime.clock import ClockFile, Tick
-from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.commissioning import SAMPLE, Commissioning
 from quietgrid.runtime.founding import Folders, found, read_card
 
 NAME, CURRENCY = "Lindenhof", "EUR"
@@ -57,7 +57,7 @@ def prepare(
             )
         changes = State(state)
         changes.finish()
-        if changes.due:
+        if changes.due or any(batch.ready for batch in changes.batches()):
             changes.settle_moves()
         return DemoState(folders, changes.plan, fresh=False)
     given = source_of(source or SAMPLE, homes, history_days)

@@ -19,13 +19,13 @@ from quietgrid.client.platform import PlatformClient
 from quietgrid.crypto.public.envelope import decode
 from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
 from quietgrid.lab.meter_port import Port, serving
-from quietgrid.lab.source import SAMPLE, Rows, rows_of
+from quietgrid.lab.source import Rows, rows_of
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
 from quietgrid.model.interval import DAY_S, Window, day_window, slots_per_day
 from quietgrid.model.question import Book, Vector
 from quietgrid.model.readings import Readings
 from quietgrid.runtime.clock import ClockFile
-from quietgrid.runtime.commissioning import Commissioning, Seat
+from quietgrid.runtime.commissioning import SAMPLE, Commissioning, Seat
 from quietgrid.wire.messages import Enrol
 from quietgrid.wire.own import committed_name
 

@@ -18,10 +18,10 @@ from quietgrid.model.interval import Window, local_window, zone
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.readings import EXPORT, IMPORT, Readings
 from quietgrid.model.tariff import Tariff, TariffKind
+from quietgrid.runtime.commissioning import SAMPLE
 from quietgrid.runtime.series_file import load_series
 from quietgrid.wire.series import Series
 
-SAMPLE = "sample"
 SAMPLE_HOMES, SAMPLE_TZ = 120, "Europe/Berlin"
 SECTION = 30
 """Homes in a feeder section, twice the floor."""

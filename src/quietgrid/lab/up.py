@@ -21,7 +21,7 @@ from quietgrid.lab.demo_state import NAME, DemoState, prepare
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.config import load
-from quietgrid.runtime.founding import platform_database
+from quietgrid.runtime.founding import Folders, platform_database
 from quietgrid.runtime.supervisor import Supervisor, answers, free_port
 from quietgrid.store import open_platform
 
@@ -137,6 +137,20 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     return supervisor
 
 
+def obey(state: Path) -> bool:
+    """Do what was decided on the start page as a keyholder's operator: the order `quietgrid keyholder carry-on` gives.
+
+    Returns: Always False.
+    """
+    for path in sorted((state / "control").glob("carry-on.[012].[012]")):
+        from quietgrid.keyholder.server import order_carry_on  # heavy, and rarely needed
+
+        _, index, peer = path.name.split(".")
+        order_carry_on(Folders(state).keyholder(int(index)), int(peer), float(path.read_text()))
+        path.unlink()
+    return False
+
+
 def _start(supervisor: Supervisor, ports: Ports) -> None:
     """The pages first (on two cores all at once would keep them waiting), then the others in the order of need."""
     supervisor.start("platform", "keyholder-0")
@@ -160,8 +174,9 @@ def up(  # noqa: PLR0913  (what a person may choose)
     demo = prepare(state, homes, history_days, rules or GateRules(), source, name)
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
-    for marker in (state / "control").glob("*.stopped"):
-        marker.unlink()
+    for pattern in ("*.stopped", "carry*-on.*"):
+        for marker in (state / "control").glob(pattern):
+            marker.unlink()
     supervisor = supervise(state, ports, pace_s)
     stopping: list[int] = []
 
@@ -175,7 +190,7 @@ def up(  # noqa: PLR0913  (what a person may choose)
         _start(supervisor, ports)
         show(links, demo.fresh)
         registrar = Renewal(state)
-        failed = supervisor.watch(lambda: bool(stopping) or registrar.look())
+        failed = supervisor.watch(lambda: bool(stopping) or registrar.look() or obey(state))
         if failed:
             raise ConfigError(
                 f"{', '.join(failed)} keeps stopping", where=str(state / "logs"), fix="read its log; `quietgrid doctor`"

@@ -11,6 +11,8 @@ from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import ConfigError
 from quietgrid.model.party import Party
 
+SAMPLE = "sample"
+"""The source of made-up readings."""
 NEVER = 1 << 62
 """A slot that does not come: the end of a seat that is still taken."""
 
@@ -47,6 +49,11 @@ class Commissioning(msgspec.Struct, frozen=True):
     source: str
     end: int = 0
     seats: list[Seat] = []
+
+    @property
+    def made_up(self) -> bool:
+        """Whether the readings are the sample's: nobody's, so the demo may show a home's curve to whoever looks."""
+        return self.source == SAMPLE
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all."""

@@ -5,6 +5,7 @@ A real community has no driver: its clock is the machine's, and `Platform.close_
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -51,6 +52,10 @@ class Progress:
     paused: bool = False
     unix: float = 0.0
     away: list[int] = field(default_factory=list)
+
+
+CARRY_ON_HOURS = 24.0
+"""For so long an operator confirms at once that its keyholder goes on without a peer."""
 
 
 class DemoDriver:
@@ -120,18 +125,42 @@ class DemoDriver:
     def stop_keyholder(self, index: int) -> None:
         """Have the supervisor stop one keyholder process."""
         self._marker(index).parent.mkdir(exist_ok=True)
-        self._marker(index).touch()
+        _write(self._marker(index), repr(self._clock.read().unix))
 
     def start_keyholder(self, index: int) -> None:
         """Have the supervisor start it again."""
         self._marker(index).unlink(missing_ok=True)
+        for given in self._control.glob(f"carrying-on.*.{index}"):
+            given.unlink()
 
     def stopped_keyholders(self) -> list[int]:
         """Keyholders that are stopped on purpose."""
         return [index for index in range(3) if self._marker(index).exists()]
 
+    def stopped_since(self) -> dict[int, float]:
+        """Keyholder -> since when it is stopped, in the community's time."""
+        return {index: float(self._marker(index).read_text()) for index in self.stopped_keyholders()}
+
+    def carry_on(self, index: int, peer: int) -> None:
+        """Have the operator of one keyholder (in the demo: `up`) confirm that it goes on without a peer for a day."""
+        until = self._clock.read().unix + CARRY_ON_HOURS * 3600
+        _write(self._control / f"carrying-on.{index}.{peer}", repr(until))
+        _write(self._control / f"carry-on.{index}.{peer}", repr(CARRY_ON_HOURS))
+
+    def carrying_on(self) -> dict[tuple[int, int], float]:
+        """(keyholder, peer that is away) -> until when its operator confirmed."""
+        found = {}
+        for path in self._control.glob("carrying-on.[012].[012]"):
+            _, index, peer = path.name.split(".")
+            found[int(index), int(peer)] = float(path.read_text())
+        return found
+
+    @property
+    def _control(self) -> Path:
+        return self._folders.state / "control"
+
     def _marker(self, index: int) -> Path:
-        return self._folders.state / "control" / f"keyholder-{index}.stopped"
+        return self._control / f"keyholder-{index}.stopped"
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -367,3 +396,10 @@ def months(unix: float, tz: str, resolution: int, count: int) -> list[Window]:
         out.append(month_window(year, month, tz, resolution))
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
     return out
+
+
+def _write(path: Path, text: str) -> None:
+    """A file that appears whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    os.replace(fresh, path)

@@ -59,10 +59,11 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     chosen = load()
     platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
     lock = threading.RLock()
-    driver = DemoDriver(platform, Periods(platform), folders, Commissioning.load(state / "commissioning"), pace_s, lock)
+    plan = Commissioning.load(state / "commissioning")
+    driver = DemoDriver(platform, Periods(platform), folders, plan, pace_s, lock)
     settings = Settings(
         public_url=f"http://localhost:{seat.port}", household_url=f"http://home.localhost:{seat.household_port}",
-        demo=True, demo_home=SHOWN_HOME, four_eyes=False, publishing=chosen.publishing(),
+        demo=True, demo_home=SHOWN_HOME, open_start=plan.made_up, four_eyes=False, publishing=chosen.publishing(),
     )  # fmt: skip
     chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
     app = create_app(platform, settings, control=driver, lock=lock, chain=chain)

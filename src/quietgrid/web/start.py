@@ -7,17 +7,22 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from quietgrid.accounts import Role
+from quietgrid.accounts import Role, Viewer
 from quietgrid.api.desk import evening
 from quietgrid.api.services import Services
+from quietgrid.api.settings import LOOPBACK
 from quietgrid.model.interval import Window, zone
 from quietgrid.web import charts
 from quietgrid.web.kit import Look, Looking, Sent, go
 from quietgrid.web.live import leaf_series, rows
 from quietgrid.web.replay import replay_page
+from quietgrid.web.signin import HINT
 
 router = APIRouter(include_in_schema=False)
 SPY_FROM, SPY_TO = 18, 19
+VISITOR = Viewer("visitor", Role.AUDITOR)
+"""With whose eyes the page is made for a visitor: it only reads, and has no form but the sign-in."""
+LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 DEFAULT_PAGE = {Role.ANALYST: "/mdms/aggregates", Role.AUDITOR: "/audit", Role.OPERATOR: "/mdms/roles"}
 
 
@@ -28,6 +33,8 @@ def start(look: Looking) -> Response:
     status = evening.progress(services)
     if not status.ready:
         return replay_page(look)
+    if look.session is None and _may_look(look):
+        return _evening(look, None)
     role = look.viewer.role
     if role is Role.HOUSEHOLD:
         return _elsewhere(look)
@@ -52,9 +59,12 @@ def player(sent: Sent) -> Response:
 
 @router.post("/demo/holders")
 def holders(sent: Sent) -> Response:
-    """Stop or start a keyholder."""
-    look, number = sent.look, sent.one_of("number", "0", "1", "2")
-    evening.holder(look.services, look.viewer, int(number), sent.fields.get("do", ""))
+    """Stop or start a keyholder; or confirm, as its operator, that it goes on without another."""
+    look, number = sent.look, int(sent.one_of("number", "0", "1", "2"))
+    if sent.fields.get("do") == "carry-on":
+        evening.carry_on(look.services, look.viewer, number)
+    else:
+        evening.holder(look.services, look.viewer, number, sent.fields.get("do", ""))
     if not look.partial:
         return go("/", look)
     return look.part("partials/holders.html", {"holders": _holders(evening.progress(look.services))})
@@ -70,8 +80,15 @@ def spy(sent: Sent) -> Response:
     return look.part("partials/spy.html", {"spy": context}) if look.partial else _evening(look, context)
 
 
+def _may_look(look: Look) -> bool:
+    """Whether a visitor of this machine is shown the evening: made-up readings, and nothing that can be pressed."""
+    settings, client = look.services.settings, look.request.client
+    here = client is not None and client.host in LOOPBACK_ADDRESSES and settings.host in LOOPBACK
+    return settings.demo and settings.open_start and here
+
+
 def _evening(look: Look, spied: dict[str, object] | None) -> Response:
-    services, viewer = look.services, look.viewer
+    services, viewer = look.services, look.viewer if look.session is not None else VISITOR
     status = evening.status(services, viewer)
     _, name, leaf = evening.demo_home(services)
     series = leaf_series(services, viewer, leaf, status.closed_end)
@@ -89,7 +106,10 @@ def _evening(look: Look, spied: dict[str, object] | None) -> Response:
         },
         "player": _player(services, status), "holders": _holders(status), "spy": spied,
     }  # fmt: skip
-    return look.page("start.html", context, active="start", live="/api/v1/events")
+    if look.session is None:
+        context["hint"] = HINT
+    live = "/api/v1/events" if look.session is not None else ""
+    return look.page("start.html", context, active="start", live=live)
 
 
 def _player(services: Services, status: evening.Status) -> dict[str, object]:
@@ -107,7 +127,17 @@ def _holders(status: evening.Status) -> dict[str, object]:
         1: ("Only one answers: nothing opens. Nothing is lost: what waits opens when a second is back.", "warn"),
         0: ("None answers: nothing opens. Nothing is lost: what waits opens when two are back.", "bad"),
     }[up]
-    return {"list": listed, "tone": tone, "text": text}
+    gone, alone = evening.alone_too_long(status), None
+    if gone is not None:
+        operators = [
+            {"number": h.number, "name": h.name, "confirmed": gone in h.without} for h in status.holders
+            if h.number != gone
+        ]  # fmt: skip
+        waiting = [o for o in operators if not o["confirmed"]]
+        alone = {"gone": gone, "operators": operators, "done": not waiting}
+        if waiting:
+            tone, text = "warn", "Two of three answer, but nothing opens until both operators confirm. Nothing is lost."
+    return {"list": listed, "tone": tone, "text": text, "alone": alone}
 
 
 def _evening_hour(services: Services) -> Window:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from quietgrid.accounts import Permission, Viewer, require
-from quietgrid.api.control import FAST
+from quietgrid.api.control import ALONE_S, FAST
 from quietgrid.api.services import Services
 from quietgrid.crypto.public.envelope import Signed
-from quietgrid.errors import InputError, NotFoundError, UnavailableError
+from quietgrid.errors import ConflictError, InputError, NotFoundError, UnavailableError
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.question import Kind, Quantity
 from quietgrid.store import Cut
@@ -25,11 +25,17 @@ ROWS = 9
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One keyholder: ``up``, ``stopped`` (on purpose) or ``away`` (does not answer)."""
+    """One keyholder: ``up``, ``stopped`` (on purpose) or ``away`` (does not answer).
+
+    `since`: of one that is stopped, in the community's time. `without`: keyholders that are away and without which it
+    goes on, as its operator confirmed.
+    """
 
     number: int
     name: str
     state: str
+    since: float | None = None
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,15 @@ def progress(services: Services) -> Status:
     control = services.control
     stopped = set(control.stopped_keyholders()) if control else set()
     away = set(services.platform.keyholders.away)
+    since = control.stopped_since() if control else {}
+    confirmed = control.carrying_on() if control else {}
     holders = tuple(
-        Holder(n, name, "stopped" if n in stopped else "away" if n in away else "up") for n, name in enumerate(HOLDERS)
-    )
+        Holder(
+            n, name, "stopped" if n in stopped else "away" if n in away else "up", since.get(n),
+            tuple(sorted(peer for (own, peer), until in confirmed.items() if own == n and until > services.now())),
+        )
+        for n, name in enumerate(HOLDERS)
+    )  # fmt: skip
     with services.store.read() as tx:
         closed = tx.answers.last_close(0)
     if control is None:
@@ -136,6 +148,32 @@ def holder(services: Services, viewer: Viewer, index: int, do: str) -> None:
         control.start_keyholder(index)
     else:
         raise InputError("a keyholder can be stopped and started", where="do", fix="stop or start")
+
+
+def alone_too_long(status: Status) -> int | None:
+    """The one keyholder without which the two others answer no more until both operators confirm; None for nobody."""
+    gone = [holder for holder in status.holders if holder.state != "up"]
+    if len(gone) != 1 or gone[0].since is None or status.unix - gone[0].since <= ALONE_S:
+        return None
+    return gone[0].number
+
+
+def carry_on(services: Services, viewer: Viewer, index: int) -> None:
+    """Confirm as the operator of one keyholder that it goes on without the one that is away; each decides for itself.
+
+    Raises:
+        ConflictError: nobody has been away for more than a day, or this keyholder itself is.
+    """
+    require(viewer, Permission.DEMO)
+    control = services.demo()
+    gone = alone_too_long(progress(services))
+    if gone is None or index == gone or index not in range(len(HOLDERS)):
+        raise ConflictError(
+            "there is nothing to confirm", where=f"keyholder {index}", fix="wait until another is away for a day"
+        )
+    control.carry_on(index, gone)
+    with services.changing(), services.store.begin() as tx:
+        tx.log.append(viewer.account, "keyholder.carry-on", f"keyholder {index}", {"without": gone})
 
 
 def spy(services: Services, viewer: Viewer, home: int, window: Window) -> Attempt:
