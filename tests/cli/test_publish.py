@@ -46,6 +46,6 @@ def test_published_once_listed_for_ever(
     assert out["published"] == first
     assert "would pass their privacy budget of 1 for 2016" in str(out["refused"][0])
     assert run(["publish", "--list"]) == 0
-    assert "+/- 2,397 (95 %), epsilon 0.75" in capsys.readouterr().out
+    assert "+/- 3,195 (95 %), epsilon 0.75" in capsys.readouterr().out
     assert run(["publish", "peak"]) == 2
     assert run(["publish", "--month", "2015-01"]) == 3

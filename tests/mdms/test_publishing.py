@@ -54,11 +54,11 @@ def test_a_hundred_homes_are_enough_for_a_plain_sum() -> None:
 def test_noise_hides_a_clipped_home() -> None:
     cohort = town(30)
     large = replace(cohort, import_wh=np.where(np.arange(30) == 4, 10**9, cohort.import_wh))
-    small = replace(cohort, import_wh=np.where(np.arange(30) == 4, 600_000, cohort.import_wh))
+    small = replace(cohort, import_wh=np.where(np.arange(30) == 4, 800_000, cohort.import_wh))
     assert drawn(Statistic.USE, large).figures == drawn(Statistic.USE, small).figures
     with_noise = drawn(Statistic.USE, small).figures[0].value
     assert with_noise != int(small.import_wh.sum())
-    assert drawn(Statistic.USE, small).sensitivity == 600_000
+    assert drawn(Statistic.USE, small).sensitivity == 800_000
 
 
 def test_an_unmeasured_home_does_not_count_towards_the_floor() -> None:
@@ -101,7 +101,7 @@ def test_counts_always_carry_noise() -> None:
 def test_bands_need_the_same_bands_everywhere() -> None:
     found = drawn(Statistic.BANDS, town(30))
     assert [figure.name for figure in found.figures] == ["night", "day"]
-    assert found.sensitivity == 2 * found.bound_wh == 1_200_000
+    assert found.sensitivity == 2 * found.bound_wh == 1_600_000
     plain = drawn(Statistic.BANDS, town(120))
     assert [figure.value for figure in plain.figures] == town(120).bands_wh.sum(axis=0).tolist()
     with pytest.raises(GateRefusal, match="different bands"):
@@ -118,14 +118,14 @@ def test_only_those_who_can_feed_in_pay_for_export() -> None:
 
 def test_the_noise_follows_epsilon() -> None:
     cohort = town(60)
-    exact = int(np.clip(cohort.import_wh, 0, 600_000).sum())
+    exact = int(np.clip(cohort.import_wh, 0, 800_000).sum())
     mean = {}
     for epsilon in (100, 2_000):
         errors = [
             abs(draw(Statistic.USE, cohort, [], RULES, epsilon, Random(seed).randrange).figures[0].value - exact)
             for seed in range(300)
         ]
-        mean[epsilon] = float(np.mean(errors)) * epsilon / 1000 / 600_000
+        mean[epsilon] = float(np.mean(errors)) * epsilon / 1000 / 800_000
     assert all(0.7 < found < 1.4 for found in mean.values())  # the mean of |noise| is its scale
 
 

@@ -103,7 +103,7 @@ def test_few_homes_get_noise_once(small: Hamlet, copy: Callable[[Hamlet], Copy])
     made = copy(small)
     press = made.publishing()
     found, new = press.publish(Statistic.USE, PERIOD, "analyst")
-    exact = sum(min(plain(small, 100 + n, PERIOD), 600_000) for n in range(20))
+    exact = sum(min(plain(small, 100 + n, PERIOD), 800_000) for n in range(20))
     assert new
     assert found.figures[0].noisy
     assert found.figures[0].value != exact

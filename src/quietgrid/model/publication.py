@@ -51,4 +51,4 @@ class PublishRules:
     floor: int = 100
     epsilon_milli: int = 500
     budget_milli: int = 6_000
-    bound_wh: int = 600_000
+    bound_wh: int = 800_000
