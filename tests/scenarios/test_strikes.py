@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from quietgrid.accounts import Role, Viewer
+from quietgrid.api.desk import quality
+from quietgrid.api.services import Services
+from quietgrid.api.settings import Settings
+from quietgrid.crypto.public.envelope import decode
+from quietgrid.errors import ForbiddenError
+from quietgrid.household.ledger import explain
 from quietgrid.keyholder.halving import halved_seeds
 from quietgrid.lab.commission import demo_tariffs
 from quietgrid.lab.community import Community
@@ -20,7 +27,8 @@ from quietgrid.runtime.audit import export_bundle
 from quietgrid.runtime.platform import platform_at
 from quietgrid.runtime.proving import answer_steps
 from quietgrid.runtime.replay import verify_bundle
-from quietgrid.runtime.strikes import Search
+from quietgrid.runtime.strikes import Search, found_so_far
+from quietgrid.wire.messages import LedgerNote
 from tests.scenarios.attacks.spy import D0, found_community, random_readings, residents
 
 RULES = GateRules()
@@ -88,6 +96,20 @@ def test_a_meter_that_always_lies_is_named(make: Make) -> None:
     with community.platform.parts.store.read() as tx:
         total = tx.totals.total("Mill Lane", Quantity.IMPORT, Window(FIRST + 6, FIRST + 7, 900))
     assert total.status is Status.IMPLAUSIBLE
+    services = Services(community.platform, Settings())
+    (shown,) = quality.searches(services, Viewer("anna", Role.ANALYST))
+    assert (shown.leaf, shown.found, shown.since) == ("Mill Lane", True, (FIRST + 4) * 900)
+    assert shown.suspects[0] == quality.Suspect((7 * LIAR,), found.closes)
+    with pytest.raises(ForbiddenError):
+        quality.searches(services, Viewer("home 103", Role.HOUSEHOLD, 103))
+    with community.platform.parts.store.read() as tx:
+        assert found_so_far(tx) == [("Mill Lane", "import", FIRST + 4, [7 * LIAR])]
+    for keyholder in community.keyholders:
+        with keyholder.parts.store.read() as tx:
+            notes = [decode(LedgerNote, entry.body) for entry in tx.ledger.entries(limit=1_000, kind="halves")]
+        assert len(notes) == found.closes
+        assert all(note.counts == [16, 16] for note in notes)
+        assert "two halves of the homes of Mill Lane" in explain(notes[0], "UTC")
 
 
 def test_a_meter_that_lies_now_and_then_is_named_later(make: Make) -> None:

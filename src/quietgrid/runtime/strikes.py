@@ -154,7 +154,7 @@ class Strikes:
             near = _near(_alarms(tx), episode.asked, members)
         rounds = [r for d, a in near.items() if d != digest for r in self._episode(d, a, members).rounds]
         rounds += episode.rounds
-        asked = episode.asked
+        asked, waiting = episode.asked, False
         for span, closes in episode.following:
             message = halves_question(members, asked.node, asked.quantity, span, closes, digest)
             if suspicion(rounds).named is not None:
@@ -162,15 +162,14 @@ class Strikes:
             if self._settled(message):
                 continue
             total.add(self._answering.ask(self._answering.register([message]), members))
-            if not self._settled(message):
-                return total  # keyholders are away: asked again next time
+            waiting |= not self._settled(message)  # keyholders are away, or contradict each other: asked again
             rounds += self._rounds([message], members)
         named = suspicion(rounds).named
         if named is not None:
             with self._store.begin() as tx:
                 if tx.documents.put("named", digest.hex(), str(named).encode()):
                     tx.log.append("mdms", "strikes.named", asked.node, {"home": str(named), "of": asked.quantity})
-        if named is not None or len(episode.following) >= episode.limit:
+        if named is not None or (len(episode.following) >= episode.limit and not waiting):
             self._over.add(digest)
         return total
 

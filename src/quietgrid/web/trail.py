@@ -25,6 +25,7 @@ from quietgrid.wire.disputes import COMPONENTS
 
 router = APIRouter(include_in_schema=False)
 ROWS = 25
+RULE_OF = {"bills": "batch", "halves": "strike-halves"}
 KINDS = [
     ("", "every question"), ("answered", "answered"), ("refused", "refused"), ("bills", "bills"),
     ("log", "what people did"),
@@ -123,7 +124,7 @@ def _asked(look: Look, row: AskedRow, number: int) -> dict[str, object]:
     times = f"{day(start, card.tz)}, {clock(start, card.tz)} to {clock(end, card.tz)}"
     span = times if short else f"{day(start, card.tz)} to {day(end - 1, card.tz)}"
     rules = sorted({text.partition(":")[0] for text in row.refusals.values()})
-    rule = ", ".join(rules) if row.outcome == "refused" else "batch" if row.kind == "bills" else "floor"
+    rule = ", ".join(rules) if row.outcome == "refused" else RULE_OF.get(row.kind, "floor")
     holders = sorted(row.refusals) if row.outcome == "refused" else []
     by = "keyholder " + ", ".join(map(str, holders)) if holders else "the keyholders"
     what = f"one home, {span}" if row.node.startswith("home:") else f"{WORDS.get(row.quantity, row.quantity)}, {span}"

@@ -170,6 +170,9 @@ def test_a_false_alarm_gives_sums_of_k_homes_and_ends(town: Town) -> None:
         plan, answer = town.halves(closes[slot + 1], slot + 1, alarm.hash().hex(), leaf=2)
         assert plan.counts.min() >= RULES.k
         assert answer.allowed.all()
+    with pytest.raises(GateRefusal, match="answered already") as refused:  # under another alarm, too
+        town.halves(closes[83], 83, alarms[0].hash().hex(), leaf=2)
+    assert refused.value.rule == "once"
     with pytest.raises(GateRefusal, match="searches") as refused:
         town.spy.register(alarms[-1])
     assert refused.value.rule == "strike-halves"

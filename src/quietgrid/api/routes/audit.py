@@ -56,7 +56,7 @@ def questions(
     viewer: Asker,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=MOST)] = 0,
-    kind: Literal["", "totals", "bills", "event"] = "",
+    kind: Literal["", "totals", "halves", "bills", "event"] = "",
     outcome: Literal["", "answered", "refused", "open"] = "",
     node: Annotated[str, Query(max_length=120)] = "",
 ) -> shapes.Questions:
