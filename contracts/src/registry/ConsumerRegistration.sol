@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
-import {RateLimiter} from "@openzeppelin/contracts/utils/RateLimiter.sol";
+import {DailyLimit} from "../access/DailyLimit.sol";
 import {IConsumerRegistration} from "./IConsumerRegistration.sol";
 import {IERC5192} from "./IERC5192.sol";
 
@@ -13,7 +13,7 @@ import {IERC5192} from "./IERC5192.sol";
 /// here says who somebody is or how much they use. The token's number is the address. Deregistration burns the token
 /// and erases the record; a burned address can't come back, since it would no longer be fresh.
 contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegistration {
-    using RateLimiter for RateLimiter.RefillingBucket;
+    using DailyLimit for DailyLimit.Limit;
 
     /// @notice A consumer to be registered.
     struct Registration {
@@ -29,7 +29,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
 
     mapping(uint256 tokenId => Consumer record) private _consumers;
     mapping(uint256 tokenId => bool burned) private _burned;
-    RateLimiter.RefillingBucket private _writes;
+    DailyLimit.Limit private _writes;
     /// @notice How many consumers are registered.
     uint256 public registered;
 
@@ -42,7 +42,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
     /// @notice A consumer's token and record are gone.
     event ConsumerDeregistered(uint256 indexed tokenId, bytes32 reason);
     /// @notice So many registrations and amendments a day.
-    event DailyLimitChanged(uint208 limit);
+    event DailyLimitChanged(uint112 limit);
 
     /// @notice Tokens can't be transferred or lent.
     error Soulbound(uint256 tokenId);
@@ -59,7 +59,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
 
     /// @param authority The community's access manager.
     /// @param dailyLimit How many registrations and amendments the engine may write a day.
-    constructor(address authority, uint208 dailyLimit)
+    constructor(address authority, uint112 dailyLimit)
         AccessManaged(authority)
         ERC721("Quietgrid participation", "QGP")
     {
@@ -75,7 +75,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
         for (uint256 i = 0; i < entries.length; ++i) {
             if (_register(entries[i])) ++written;
         }
-        _writes.consume(0, written);
+        _writes.spend(written);
     }
 
     /// @notice Replace a consumer's commitment and capability.
@@ -89,7 +89,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
         if (profile == 0) revert EmptyValue();
         if (capability > HIGHEST_CAPABILITY) revert BadCapability(capability);
         if (record.profile == profile && record.capability == capability) return;
-        _writes.consume(0, 1);
+        _writes.spend(1);
         record.profile = profile;
         record.capability = capability;
         emit ProfileAmended(tokenId, capability, profile);
@@ -128,7 +128,7 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
     /// @notice Change how much the engine may write a day.
     /// @dev Role: GOVERNANCE
     /// @param limit Registrations and amendments.
-    function setDailyLimit(uint208 limit) external restricted {
+    function setDailyLimit(uint112 limit) external restricted {
         _setDailyLimit(limit);
     }
 
@@ -148,9 +148,9 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
         return true;
     }
 
-    /// @notice How many registrations and amendments may be written now.
+    /// @notice How many registrations and amendments may be written today.
     function writesLeft() external view returns (uint256) {
-        return _writes.available(0);
+        return _writes.left();
     }
 
     /// @notice The token of an address, whether it exists or not.
@@ -212,8 +212,8 @@ contract ConsumerRegistration is AccessManaged, ERC721, IERC5192, IConsumerRegis
         emit ConsumerDeregistered(tokenId, reason);
     }
 
-    function _setDailyLimit(uint208 limit) private {
-        _writes.updateSettings(1 days, limit);
+    function _setDailyLimit(uint112 limit) private {
+        _writes.set(limit);
         emit DailyLimitChanged(limit);
     }
 }

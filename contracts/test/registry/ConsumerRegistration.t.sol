@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {RateLimiter} from "@openzeppelin/contracts/utils/RateLimiter.sol";
+import {DailyLimit} from "../../src/access/DailyLimit.sol";
 import {Roles} from "../../src/access/Roles.sol";
 import {ConsumerRegistration} from "../../src/registry/ConsumerRegistration.sol";
 import {IConsumerRegistration} from "../../src/registry/IConsumerRegistration.sol";
@@ -155,9 +155,9 @@ contract ConsumerRegistrationTest is ConsumerCommunity {
         vm.prank(engine);
         consumers.register(many);
         vm.assertEq(consumers.writesLeft(), 0);
-        vm.expectRevert(RateLimiter.RateLimitExceeded.selector);
+        vm.expectRevert(abi.encodeWithSelector(DailyLimit.DailyLimitReached.selector, 1, 0));
         this.registerExternal(entry(home));
-        vm.warp(block.timestamp + 1 days / 50);
+        vm.warp(block.timestamp + 1 days);
         register(entry(home));
         consumers.setDailyLimit(51);
         vm.assertEq(consumers.registered(), 51);
