@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -68,20 +67,6 @@ def test_all_and_books() -> None:
     assert matrix[0].all()
     assert matrix[1].sum() == 22 * 96
     assert resolve_book(Book(0, window, ())).shape == (0, len(window))
-
-
-def test_a_month_of_hours_takes_under_two_milliseconds() -> None:
-    window = month_window(2026, 10, "Europe/Berlin", 900)
-    vector = Vector("day", 0, "hours", "Europe/Berlin", DAYTIME)
-    resolve(vector, window)
-    best = min(_timed(vector, window) for _ in range(5))
-    assert best < 0.002
-
-
-def _timed(vector: Vector, window: Window) -> float:
-    begin = time.perf_counter()
-    resolve(vector, window)
-    return time.perf_counter() - begin
 
 
 def test_refuses_unpublished_and_unfitting_inputs() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -125,20 +124,13 @@ def test_blocks_split_to_the_watt_hour() -> None:
     assert energy == [("0-120 kWh", 120_000), ("120-300 kWh", 180_000), ("over 300 kWh", 150_000)]
 
 
-def test_a_thousand_homes_are_quick() -> None:
+def test_a_thousand_homes_at_once() -> None:
+    """One call prices all homes of a tariff; how fast is in `python -m benchmarks waits`."""
     rng = np.random.default_rng(1)
     table = [tuple(row) for row in rng.integers(0, 200_000, (1000, len(BOOK.vectors))).tolist()]
     usage = made(table, 10, 20)
-    best = {}
     for tariff in TARIFFS:
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            bills = price(tariff, BOOK, usage, feed_of(tariff)).bills()
-            times.append(time.perf_counter() - start)
-        assert len(bills) == 1000
-        best[tariff.name] = min(times)
-    assert max(best.values()) < 0.5, best
+        assert len(price(tariff, BOOK, usage, feed_of(tariff)).bills()) == 1000
 
 
 def test_a_bill_can_be_recomputed_from_its_own_facts() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import time
 from collections import Counter
 from datetime import date
 from importlib import resources
@@ -165,13 +164,6 @@ def test_the_stored_year_follows_itself() -> None:
     assert firm.kind == "commercial"
     now, then = (load(31, w).readings.imported_wh[30] for w in (one, later))
     assert (now == then).all()
-
-
-def test_sixty_days_load_in_a_second() -> None:
-    load(1, replay_window(1))
-    start = time.process_time()
-    load(window=replay_window(60))
-    assert time.process_time() - start < 1.0
 
 
 def test_the_files_are_small_and_licensed() -> None:

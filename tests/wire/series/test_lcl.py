@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -72,12 +71,6 @@ def test_the_stamps_of_the_trial_are_utc(lcl: Series) -> None:
     assert mean_shift(lcl, date(2013, 9, 29), date(2013, 10, 27)) == 2  # and an hour later: it has ended
     assert mean_shift(lcl, date(2013, 2, 3), date(2013, 3, 3)) == 0
     assert mean_shift(lcl, date(2013, 6, 2), date(2013, 6, 30)) == 0
-
-
-def test_a_year_of_a_hundred_homes_in_two_seconds(real_data: Path) -> None:
-    start = time.process_time()
-    read_lcl(real_data / LCL)
-    assert time.process_time() - start < 2.0
 
 
 @pytest.fixture
