@@ -137,7 +137,7 @@ class RevertedError(RefusedError):
 
     title = "The contract refused"
 
-    def __init__(self, name: str, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, name: str = "", where: str = "", fix: str = "") -> None:
         self.name = name
         super().__init__(what, where=where, fix=fix)
 

@@ -34,7 +34,7 @@ def evening_spec(scale: float, name: str, color: str, style: str, end: int = 74)
 
 
 def base(role: str = "", **more: Any) -> dict[str, Any]:
-    names = {"analyst": "Mara Lindqvist", "auditor": "Jonas Weber", "household": "Home 17"}
+    names = {"analyst": "Mara Lindqvist", "auditor": "Jonas Weber", "operator": "Olu Adeyemi", "household": "Home 17"}
     return {
         "lang": "en", "demo": True, "csrf": "token", "live": "", "live_every": 5, "active": "",
         "community": {"name": "Lindenhof energy community", "tz": "Europe/Berlin", "currency": "EUR"},
@@ -509,7 +509,7 @@ def privacy() -> dict[str, Any]:
     ]
     statistics = [
         {"at": MIDNIGHT, "name": "Used, by kind of party", "figure": "residential", "homes": 113, "span": "February 2026", "epsilon": "0.5",
-         "text": "Noise was added, so that it says almost the same whatever you used. It cost you 0.5.", "hash": "ab12"},
+         "text": "Noise was added: whatever came out is at most 1.6 times as likely with your month as with any other.", "hash": "ab12"},
         {"at": MIDNIGHT, "name": "Used by all homes", "figure": "all homes", "homes": 120, "span": "February 2026", "epsilon": "",
          "text": "An exact sum over 120 homes, yours among them.", "hash": "cd34"},
     ]  # fmt: skip
@@ -728,7 +728,7 @@ def chain(**more: Any) -> dict[str, Any]:
     names = {"": "every transaction", "failed": "failed"}
     return base(
         "auditor", active="chain", chain=state | more, tone="ok", waiting=1, rows=rows, older=40,
-        days=[{"day": 20_523, "label": "11 March 2026", "roots": roots}], may_retry=False,
+        days=[{"day": 20_523, "label": "11 March 2026", "roots": roots}],
         filters={"state": "", "states": list(names.items()), "before": 0}, contracts=[("DailyRoots", "0x" + "3c" * 20)],
         events=[{"block": 118, "name": "DailyRoots.RootAnchored", "values": "day 20521, kind 0", "transaction": digest}],
     )  # fmt: skip

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from quietgrid.accounts import Role, csrf_token
 from quietgrid.api.auth import SESSION
+from quietgrid.model.sending import SendState
 from quietgrid.store import Cut
 from quietgrid.web import create_site
 from quietgrid.web.kit import VISITOR
@@ -27,8 +28,8 @@ PAGES = {
     "/mdms/published": {role.value for role in Role},
     "/audit": {"auditor"},
     "/audit/bundle.zip": {"auditor"},
-    "/account": {role.value for role in Role},
     "/audit/proofs": {role.value for role in Role} - {"operator"},
+    "/account": {role.value for role in Role},
 }
 FORMS = {
     "/demo/spy": {}, "/demo/player": {"do": "pause"}, "/demo/holders": {"number": "1", "do": "stop"},
@@ -319,6 +320,34 @@ def test_audit_trail_and_its_chain(town: Town) -> None:
     assert "The chain holds" in holds
     for page in (1, 2, 9999):
         assert client.get(f"/audit?page={page}").status_code == 200
+
+
+def test_chain_pages_without_a_chain(town: Town) -> None:
+    client = browser(town, "auditor")
+    assert "This community has no chain" in client.get("/audit/chain").text
+    assert client.get("/audit/chain?state=failed&before=3").status_code == 200
+    assert client.get("/audit/chain/1").status_code == 404
+    token = csrf_token(town.token("auditor"))
+    assert client.post("/audit/chain/1/retry", data={"csrf": token}).status_code == 403
+    assert browser(town, "household").get("/audit/chain").status_code in (303, 403)
+
+
+def test_chain_pages_follow_a_transaction(town: Town) -> None:
+    """What is in the outbox is shown with its state; one that failed is sent again by the operator, who is logged."""
+    store = town.community.platform.parts.store
+    with store.begin() as tx:
+        tx.chain.queue("roots 1", "0xme", "0x00", b"", "DailyRoots.anchor")
+        one = tx.chain.sending("roots 1")
+        tx.chain.save(replace(one, state=SendState.FAILED, error="DayNotOver(day=1)"))
+    client = browser(town, "operator")
+    assert "DayNotOver(day=1)" in client.get("/audit/chain").text
+    assert "Send again" in client.get(f"/audit/chain/{one.seq}").text
+    token = csrf_token(town.token("operator"))
+    assert client.post(f"/audit/chain/{one.seq}/retry", data={"csrf": token}).status_code == 303
+    with store.read() as tx:
+        assert tx.chain.sending("roots 1").state is SendState.QUEUED
+        assert tx.log.latest(1)[0].action == "chain.retry"
+    assert client.post(f"/audit/chain/{one.seq}/retry", data={"csrf": token}).status_code == 409
 
 
 def test_the_bundle_is_a_zip(town: Town) -> None:

@@ -175,7 +175,7 @@ class Chain:
         try:
             return self.ask(method, fields, block)
         except RevertedError as error:
-            raise RevertedError(error.name, error.what, where=call.what, fix="see the contract's rule") from error
+            raise RevertedError(error.what, name=error.name, where=call.what, fix="see the contract's rule") from error
 
     def _refusal(self, said: dict[str, Any], method: str) -> Exception:
         message = str(said.get("message", ""))
@@ -185,7 +185,7 @@ class Chain:
         reverted = isinstance(data, str) and data.startswith("0x")
         if reverted or "revert" in message:
             name, words = abi.decode_error(bytes.fromhex(str(data)[2:]) if reverted else b"")
-            return RevertedError(name, words, where=method, fix="see the contract's rule")
+            return RevertedError(words, name=name, where=method, fix="see the contract's rule")
         words = message.lower()
         if method == "eth_sendRawTransaction":
             return ConflictError(f"the node refuses the transaction: {words}", where=self.url, fix="it is looked into")

@@ -141,7 +141,7 @@ class Deployment:
             time.sleep(0.02)
         if not receipt.ok:
             raise RevertedError(
-                "", self._chain.why_failed(call, sender, receipt.block), where=call.what, fix="see the contract's rule"
+                self._chain.why_failed(call, sender, receipt.block), where=call.what, fix="see the contract's rule"
             )
         return receipt.gas
 

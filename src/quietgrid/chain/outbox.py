@@ -88,7 +88,7 @@ class Outbox:
     """
 
     def __init__(self, chain: Chain, account: Account, journal: Journal, terms: Terms, clock: Clock) -> None:
-        self._chain, self._account, self._journal = chain, account, journal
+        self.chain, self._account, self._journal = chain, account, journal
         self._terms, self._clock = terms, clock
         self._suspects: set[int] = set()
         self._there: set[str] = set()
@@ -100,21 +100,21 @@ class Outbox:
         Raises:
             UnavailableError: the node is away; everything stays as it is. ConfigError: it is another chain.
         """
-        found = self._chain.chain_id()
+        found = self.chain.chain_id()
         if found != self._terms.chain_id:
             raise ConfigError(
-                f"this node serves chain {found}, not {self._terms.chain_id}", where=self._chain.url,
+                f"this node serves chain {found}, not {self._terms.chain_id}", where=self.chain.url,
                 fix="correct the address, or deploy there first",
             )  # fmt: skip
         report = Report()
-        nonce = self._chain.nonce(self._account.address)
+        nonce = self.chain.nonce(self._account.address)
         if nonce < self._nonce:
             self._there.clear()  # blocks are gone, and perhaps contracts with them
         self._nonce = nonce
         for one in self._journal.lost_from(self._account.address, nonce):
             report.returned += 1
             self._journal.save(replace(one, state=SendState.SENT, block=None, block_hash="", settled=False))
-        height = self._chain.height()
+        height = self.chain.height()
         waiting = self._journal.open_sendings(self._account.address)
         for one in sorted((o for o in waiting if o.state in ON_ITS_WAY), key=lambda o: o.nonce or 0):
             self._follow(one, nonce, height, report)
@@ -149,7 +149,7 @@ class Outbox:
 
     def _receipt(self, one: Sending) -> Receipt | None:
         for attempt in reversed(one.attempts):
-            receipt = self._chain.receipt(attempt.hash)
+            receipt = self.chain.receipt(attempt.hash)
             if receipt is not None:
                 return receipt
         return None
@@ -159,7 +159,7 @@ class Outbox:
         deep = depth >= self._terms.confirmations
         settled = deep and depth >= self._terms.watch
         if not receipt.ok:
-            why = self._chain.why_failed(Call(one.to, one.data, one.what), one.account, receipt.block)
+            why = self.chain.why_failed(Call(one.to, one.data, one.what), one.account, receipt.block)
             state, error, settled = SendState.FAILED, why, True
             report.refused += 1
         else:
@@ -193,7 +193,7 @@ class Outbox:
     def _hand_over(self, one: Sending, report: Report) -> None:
         """Send the newest attempt's bytes."""
         try:
-            self._chain.send(one.attempts[-1].raw)
+            self.chain.send(one.attempts[-1].raw)
         except ConflictError as error:
             if "underpriced" in error.what:
                 self._outbid(one)
@@ -222,7 +222,7 @@ class Outbox:
                 report.nowhere += 1
                 continue
             try:
-                gas = self._chain.gas(call, self._account.address)
+                gas = self.chain.gas(call, self._account.address)
             except RevertedError as error:
                 self._refused(one, error, report)
                 continue
@@ -231,7 +231,7 @@ class Outbox:
 
     def _is_there(self, address: str) -> bool:
         """Whether a contract is at an address: a call to nobody would succeed and do nothing."""
-        if address and address not in self._there and self._chain.code(address):
+        if address and address not in self._there and self.chain.code(address):
             self._there.add(address)
         return not address or address in self._there
 
@@ -257,4 +257,4 @@ class Outbox:
         return fresh
 
     def _fee(self) -> int:
-        return min(self._chain.base_fee() * 2 + self._terms.tip, self._terms.max_fee)
+        return min(self.chain.base_fee() * 2 + self._terms.tip, self._terms.max_fee)

@@ -146,6 +146,15 @@ class OnChain:
         self._away_since, self._note, self._looked = None, "", True
         return report
 
+    def anchored(self, day: int, kinds: Sequence[int]) -> list[bytes]:
+        """The roots of a day as the contract has them, 32 bytes each; zeros where there is none.
+
+        Raises:
+            UnavailableError: the node is away.
+        """
+        chain, address = self._wiring.outbox.chain, self.addresses["DailyRoots"]
+        return [bytes(chain.view("DailyRoots", address, "anchorOf", day, kind)[0]) for kind in kinds]
+
     def standing(self) -> Standing:
         """For status, doctor and the screens."""
         with self._store.read() as tx:
