@@ -23,6 +23,7 @@ from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window
 from quietgrid.model.question import Quantity
 from quietgrid.model.total import Status
+from quietgrid.runtime.answering import Outcomes
 from quietgrid.runtime.audit import export_bundle
 from quietgrid.runtime.platform import platform_at
 from quietgrid.runtime.proving import answer_steps
@@ -96,12 +97,6 @@ def test_a_meter_that_always_lies_is_named(make: Make) -> None:
     with community.platform.parts.store.read() as tx:
         total = tx.totals.total("Mill Lane", Quantity.IMPORT, Window(FIRST + 6, FIRST + 7, 900))
     assert total.status is Status.IMPLAUSIBLE
-    services = Services(community.platform, Settings())
-    (shown,) = quality.searches(services, Viewer("anna", Role.ANALYST))
-    assert (shown.leaf, shown.found, shown.since) == ("Mill Lane", True, (FIRST + 4) * 900)
-    assert shown.suspects[0] == quality.Suspect((7 * LIAR,), found.closes)
-    with pytest.raises(ForbiddenError):
-        quality.searches(services, Viewer("home 103", Role.HOUSEHOLD, 103))
     with community.platform.parts.store.read() as tx:
         assert found_so_far(tx) == [("Mill Lane", "import", FIRST + 4, [7 * LIAR])]
     for keyholder in community.keyholders:
@@ -112,6 +107,7 @@ def test_a_meter_that_always_lies_is_named(make: Make) -> None:
         assert "two halves of the homes of Mill Lane" in explain(notes[0], "UTC")
 
 
+@pytest.mark.slow
 def test_a_meter_that_lies_now_and_then_is_named_later(make: Make) -> None:
     """One time in three: closes without a lie tell nothing; a second search counts on where the first ended."""
     community = make()
@@ -123,6 +119,7 @@ def test_a_meter_that_lies_now_and_then_is_named_later(make: Make) -> None:
     assert len(community.platform.strikes.searches(community.platform.members(FIRST))) > 1
 
 
+@pytest.mark.slow
 def test_two_keyholders_find_it_and_the_third_confirms(make: Make) -> None:
     community = make()
     live(community, 0, ~always(1))
@@ -144,6 +141,7 @@ def test_two_keyholders_find_it_and_the_third_confirms(make: Make) -> None:
     assert search(community) == found
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_goes_on_where_it_was(make: Make) -> None:
     community = make()
     live(community, 0, always(6))
@@ -209,6 +207,12 @@ def test_a_month_of_days_still_bills_and_replays(tmp_path: Path, monkeypatch: py
         known = keyholder.memory.known
         closes = list(known.closes.within(0, period.first, period.end))
         assert len(halved_seeds(members, "Mill Lane", "import", closes, known)) == found.limit
+    services = Services(community.platform, Settings())
+    (shown,) = quality.searches(services, Viewer("anna", Role.ANALYST))
+    assert (shown.leaf, shown.found, shown.since) == ("Mill Lane", True, found.since * 1800)
+    assert shown.suspects[0] == quality.Suspect((7 * LIAR,), found.closes)
+    with pytest.raises(ForbiddenError):
+        quality.searches(services, Viewer("home 103", Role.HOUSEHOLD, 103))
     run = community.periods.run(period)
     assert run.outcomes.refused == []
     bills = [community.periods.bill(r.party.home, period) for r in PEOPLE]
@@ -222,3 +226,17 @@ def test_a_month_of_days_still_bills_and_replays(tmp_path: Path, monkeypatch: py
         halves = tx.answers.questions("halves")[0].hash
     assert all(step.ok for step in answer_steps(community.platform, halves))
     community.close()
+
+
+def test_a_crash_between_a_total_and_its_alarm(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alarm is raised after the restart, and the closes that have come since are halved."""
+    community = make()
+    monkeypatch.setattr(community.platform.strikes, "follow", lambda *_: Outcomes())
+    live(community, 0, always(4))
+    assert community.platform.strikes.searches(community.platform.members(FIRST)) == []
+    community.platform.close()
+    folders, links = community.folders, community.links
+    community.platform = platform_at(folders, community.card, links, community.clock, RULES)
+    community.platform.resume()
+    found = search(community)
+    assert (found.since, found.closes, found.suspicion.strikes[0][1]) == (FIRST, 3, 3)
