@@ -14,7 +14,7 @@ from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.crypto.secret.chain import PAIRS_OF
 from quietgrid.crypto.secret.ledger_body import open_body
 from quietgrid.crypto.unseal import PrivateKem
-from quietgrid.errors import ConflictError, InputError, NotFoundError, RefusedError, VerificationError
+from quietgrid.errors import ConfigError, ConflictError, InputError, NotFoundError, RefusedError, VerificationError
 from quietgrid.keyholder.server.process import Background, order_recovery
 from quietgrid.meter import Site
 from quietgrid.model.interval import DAY_S
@@ -275,6 +275,13 @@ def test_the_process_takes_its_operators_orders(hamlet: Hamlet, tmp_path: Path) 
         assert order.exists()
         Background(community.keyholders[index], folder)._obey()
         assert not order.exists()
+    wrong = order_recovery(folders[0], Applicant(hamlet, home=999).request, 2)
+    with pytest.raises(NotFoundError):
+        Background(community.keyholders[0], folders[0])._obey()
+    wrong.write_bytes(b"something else")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Background(community.keyholders[0], folders[0])._obey()
+    assert list(folders[0].iterdir()) == [], "an order that cannot be done is not tried for ever"
     hear(hamlet)
     assert [key_at(hamlet, i) == who.identity.public for i in range(3)] == [True] * 3
 

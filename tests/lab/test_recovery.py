@@ -12,6 +12,8 @@ import pytest
 from quietgrid import demo
 from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.errors import ConflictError, InputError, RefusedError, VerificationError
+from quietgrid.homeweb import privacy
+from quietgrid.homeweb.desk import Desk
 from quietgrid.household import Vault, Verdict
 from quietgrid.household.recovering import Recovered, collect
 from quietgrid.lab.changes import State
@@ -121,6 +123,25 @@ def test_the_ledgers_say_what_was_done(recovered: tuple[Stage, int, Vault]) -> N
     assert [row.mine for row in other if row.kind == "recovered"] == [False], "everybody sees that it happened"
     bills = [row for row in stage.home(home).privacy() if row.mine and row.kind in ("bill", "fact")]
     assert bills, "what was opened about the home since then is readable too"
+
+
+@pytest.mark.slow
+def test_the_pages_show_it(recovered: tuple[Stage, int, Vault]) -> None:
+    stage, home, _ = recovered
+    desk = Desk(stage.home(home))
+    truth = demo.load(HOMES, JUNE).readings
+    own = desk.own(JUNE)
+    assert own.present.all(), "the day of the change is no gap"
+    assert own.import_wh == int(truth.imported_wh[home - 1].sum())
+    rows = desk.privacy()
+    entry = next(e for e in privacy.own_entries(desk, rows) if e["rule"] == "recovery")
+    assert (entry["number"], entry["value"]) == ("day keys", None)
+    assert "keyholder 1 and keyholder 2" in entry["why"]
+    assert privacy.detail(desk, entry["hash"])["text"].startswith("Your household's key was replaced")
+    elsewhere = Desk(stage.home(home % HOMES + 1)).privacy()
+    (sentence,) = privacy.replaced(elsewhere, "June 2016")
+    assert sentence.startswith("In June 2016 one home's household key was replaced")
+    assert privacy.replaced([row for row in elsewhere if row.kind != "recovered"], "June 2016") == []
 
 
 @pytest.mark.slow

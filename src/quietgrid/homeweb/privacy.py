@@ -51,7 +51,7 @@ def own_entries(desk: Desk, rows: Sequence[Explained]) -> list[Context]:
     for row in rows:
         if not row.mine or (row.kind == "bill" and row.subject in opened):
             continue
-        out += _refused(desk, row) if row.kind == "refused" else _numbers(desk, row)
+        out += KINDS.get(row.kind, _numbers)(desk, row)
     return out
 
 
@@ -101,6 +101,26 @@ def _numbers(desk: Desk, row: Explained) -> list[Context]:
     ]  # fmt: skip
 
 
+def _recovered(desk: Desk, row: Explained) -> list[Context]:
+    """The home's key was replaced: who approved, and what they handed over."""
+    what = "Your household's key was replaced, and the new one got the day keys that the keyholders still had"
+    why = f"approved by {row.note.asked_by}, after {row.note.why}"
+    who = "whoever holds the new key"
+    return [_entry(desk, row, outcome="answered", number="day keys", what=what, why=why, who=who)]
+
+
+KINDS = {"refused": _refused, "recovered": _recovered}
+
+
+def replaced(rows: Sequence[Explained], label: str) -> list[str]:
+    """A sentence on the household keys that were replaced in a month anywhere in the community, if any were."""
+    keys = sum(not row.mine for row in rows if row.kind == "recovered")
+    if not keys:
+        return []
+    whose = "one home's household key was" if keys == 1 else f"the household keys of {keys} homes were"
+    return [f"In {label} {whose} replaced, each with the approval of two keyholders, who could do it to any home."]
+
+
 def month_of(at: float, tz: str) -> str:
     """``2026-03`` of a moment."""
     return datetime.fromtimestamp(at, zone(tz)).strftime("%Y-%m")
@@ -138,7 +158,10 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
             "months": [(month, month_name(month)) for month in months],
         },
         "entries": shown,
-        "counted": {"homes": homes_text(homes_behind([row.note for row in mine]), floor), "totals": sum(group["intervals"] for group in groups)},
+        "counted": {
+            "homes": homes_text(homes_behind([row.note for row in mine]), floor),
+            "totals": sum(group["intervals"] for group in groups),
+        },
         "totals": groups,
         "chain": {
             "ok": not desk.broken and all(row.agree for row in rows),
@@ -147,7 +170,7 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
             "trouble": [f"Keyholder {index}: {error.what}." for index, error in sorted(desk.trouble.items())],
         },
         "published": published.entered(desk),
-        "limits": list(LIMITS),
+        "limits": [*LIMITS, *replaced([row for row in rows if month_of(row.at, desk.tz) == value], month_name(value))],
     }  # fmt: skip
 
 
@@ -227,6 +250,8 @@ def _sentence(desk: Desk, row: Explained) -> str:
         why = RULES.get(note.rule, "a rule of the gate")
         span = _span(desk, row)
         return f"{asker.capitalize()} asked for your home's energy alone, {span}. No keyholder answered: {why}."
+    if row.kind == "recovered":
+        return row.text
     number = len(note.values)
     if not number:
         return f"For {note.why}, {_span(desk, row)}: these sums were allowed to open. They have not been opened yet."

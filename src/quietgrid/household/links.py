@@ -13,8 +13,10 @@ account and no password between machines. Bodies are msgpack.
                 GET  /api/v1/own/vouching?first=&end=                Vouching: whose meters these are, and who says so
                 GET  /api/v1/own/published                           Signed[OwnParts]: statistics we are part of
                 POST /api/v1/own/proofs                              Signed[BillScalars]
+                POST /api/v1/own/recovery                            [home, encoded Signed[Takeover]] of two keyholders
     keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
                 POST /v1/household/register                          list of Signed -> list of Refusal or None
+                GET  /v1/household/release                           Signed[Release], once our new key was taken over
     meter       GET  /v1/proofs?pid=&day=                            list of [Signed[Receipt], index, path, frame]
 """
 

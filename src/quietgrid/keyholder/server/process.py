@@ -87,9 +87,12 @@ class Background:
                 request, days = msgspec.msgpack.decode(path.read_bytes(), type=tuple[Signed, float])
                 self._keyholder.approve_recovery(request, days)
             except msgspec.MsgspecError:
-                raise ConfigError("an order that cannot be read", where=str(path), fix="give it again") from None
-            finally:
                 path.unlink()
+                raise ConfigError("an order that cannot be read", where=str(path), fix="give it again") from None
+            except QuietgridError:
+                path.unlink()
+                raise
+            path.unlink()
             self._keyholder.hear_recoveries()
 
     def _listen(self) -> None:
