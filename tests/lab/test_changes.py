@@ -157,11 +157,19 @@ def test_fewer_than_five_are_refused_by_the_keyholders(tmp_path: Path) -> None:
 
     opened.save(held)
     opened.queue_move(BATCH, "Newcomer 5")
+    start = opened.next_start
+    august = month_window(2016, 8, "Europe/Berlin", 900).first
+    assert start == august, "June and July have books: the epoch ends with them, ten months early"
     members = opened.settle_moves()
     assert opened.moves() == []
+    assert [(m.epoch, m.revision, m.window.end) for m, _ in opened.newest()][0] == (0, 1, august)
+    assert members.window.first == august
     assert set(members.homes.tolist()) == set(range(BATCH + 1, HOMES + 1)) | set(members.homes[-BATCH:].tolist())
     known = {signed.hash() for signed in too_few.enrolments}
     stage.platform.enrol([], [signed for signed in opened.plan.enrolments if signed.hash() not in known])
+    for signed in opened.plan.members[1:]:
+        stage.platform.adopt_members(signed)
+    assert [stage.platform.members(slot).epoch for slot in (august - 1, august)] == [0, 1]
     stage.stop()
 
 

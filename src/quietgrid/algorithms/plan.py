@@ -9,7 +9,7 @@ Source: PROTOCOL A, "The gate": floor, one partition, bills. Cost: O(cells).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -299,6 +299,32 @@ def bills_plan(
     return BillsPlan(
         rows, homes, home_of_row, tuple(registers), weights, able_rows, pieces, tuple(late), counts, missing, allowed
     )
+
+
+def rebased(close: Closed, leaf: int, old: MemberList, new: MemberList) -> Closed:
+    """A close of an earlier epoch with one row for each row of the same leaf in a later list.
+
+    Rows of meters that the earlier list does not have in this leaf are absent.
+    """
+    at = {pid: row for row, pid in enumerate(old.pids[old.rows(leaf)].tolist()[: len(close.present)])}
+    rows = [at.get(pid, -1) for pid in new.pids[new.rows(leaf)].tolist()]
+    known = np.array(rows, np.int64) >= 0
+    present = np.where(known[:, None], close.present[rows], False)
+    version = np.where(known[:, None], close.version[rows], 0).astype(np.int16)
+    return replace(close, present=present, version=version)
+
+
+def carries(leaf: int, old: MemberList, new: MemberList) -> Bits:
+    """bool [rows of the leaf in `new`]: meters whose late cells of an earlier epoch may enter bills of a later one.
+
+    Those that the earlier list has in the same leaf, at the same home: of others there are no bills that fit.
+    """
+    if leaf >= len(old.leaf_names) or old.leaf_names[leaf] != new.leaf_names[leaf]:
+        return np.zeros(len(new.rows(leaf)), np.bool_)
+    rows, before = new.rows(leaf), old.rows(leaf)
+    home_of = dict(zip(old.pids[before].tolist(), old.homes[before].tolist(), strict=True))
+    pairs = zip(new.pids[rows].tolist(), new.homes[rows].tolist(), strict=True)
+    return np.array([home_of.get(pid) == home for pid, home in pairs], np.bool_)
 
 
 def late_set(

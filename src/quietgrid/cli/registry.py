@@ -84,8 +84,9 @@ def list_parties(*, state: Path | None = None, as_json: Json = False) -> int:
 def move(home: int, *, to: str, state: Path | None = None, as_json: Json = False) -> int:
     """Queue a change of household at a home. Who comes is a new home with a new vault and new keys.
 
-    Homes join and leave a section at least five at a time, with the next epoch, so that no difference of totals is
-    about one home. The registrar signs the next epoch's list about two months ahead.
+    Homes join and leave a section at least five at a time, with a billing period, so that no difference of totals is
+    about one home. Once five are queued, the next `quietgrid up` has the registrar sign them in for the first billing
+    period that has no book yet: one to two months ahead.
 
     Args:
         home: Number of the home that is left.
@@ -99,15 +100,15 @@ def move(home: int, *, to: str, state: Path | None = None, as_json: Json = False
     opened = State(_folder(state))
     opened.queue_move(home, to.strip())
     batch = next(b for b in opened.batches() if any(m.home == home for m in b.moves))
-    last = opened.newest()[-1][0]
     data = {
         "home": home, "to": to.strip(), "section": batch.section, "queued": len(batch.moves), "needed": BATCH,
-        "from": _moment(opened, last.window.end), "ready": batch.ready,
+        "from": _moment(opened, opened.next_start), "ready": batch.ready,
     }  # fmt: skip
-    waits = "enough" if batch.ready else f"{BATCH - len(batch.moves)} more are needed, or it waits for the epoch after"
+    missing = BATCH - len(batch.moves)
+    waits = "enough: stop and start the demo" if batch.ready else f"{missing} more are needed, until then it waits"
     emit(
         as_json, data,
-        [f"queued: home {home} goes to {data['to']} with the epoch that starts on {data['from']}",
+        [f"queued: home {home} goes to {data['to']} with a billing period, on {data['from']} at the earliest",
          f"{batch.section}: {len(batch.moves)} of at least {BATCH} queued; {waits}"],
     )  # fmt: skip
     return 0

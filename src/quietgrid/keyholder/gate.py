@@ -12,7 +12,18 @@ from hashlib import sha256
 import numpy as np
 
 from quietgrid.algorithms.herd import hidden_among
-from quietgrid.algorithms.plan import LateSet, bills_plan, capable, late_set, partition, totals_plan
+from quietgrid.algorithms.plan import (
+    Bits,
+    Ints,
+    LateSet,
+    bills_plan,
+    capable,
+    carries,
+    late_set,
+    partition,
+    rebased,
+    totals_plan,
+)
 from quietgrid.algorithms.weights import resolve
 from quietgrid.errors import GateRefusal
 from quietgrid.keyholder.cells import bills_cells, totals_cells
@@ -31,7 +42,7 @@ from quietgrid.keyholder.ruling import (
     quantity_of,
 )
 from quietgrid.keyholder.sums import bills_component, totals_component
-from quietgrid.model.closed import GateRules
+from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind
@@ -143,10 +154,8 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
     column = names.index(late.vector)
     per_day = slots_per_day(book.window.resolution)
     slots = np.array([day * per_day + slot for _, day, slot, _ in late.cells], np.int64)
-    if len(slots) == 0 or int(slots.min()) < members.window.first or int(slots.max()) >= book.window.end:
-        raise GateRefusal(
-            "late", "no late cells, or cells of another epoch or a later period", where=where, fix="list due cells only"
-        )
+    if len(slots) == 0 or int(slots.max()) >= book.window.end:
+        raise GateRefusal("late", "no late cells, or cells of a later period", where=where, fix="list due cells only")
     span = Window(int(slots.min()), int(slots.max()) + 1, book.window.resolution)
     if not resolve(book.vectors[column], span)[slots - span.first].all():
         raise GateRefusal("late", "a late cell is not in the band", where=where, fix="sort cells by band")
@@ -161,5 +170,40 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
         raise GateRefusal(
             "late", "a meter has no such register: it would only fill up the floor", where=where, fix="leave it out"
         )
-    by_slot = {(c.day, s): c for c in known.closes.within(late.leaf, span.first, span.end) for s in range(c.a, c.b)}
+    closes = list(known.closes.within(late.leaf, span.first, span.end))
+    if span.first < members.window.first:
+        closes = _carried(late.leaf, closes, (listed, slots), members, known)
+    by_slot = {(c.day, s): c for c in closes for s in range(c.a, c.b)}
     return late_set(members, late.leaf, column, late.cells, lambda day, slot: by_slot.get((day, slot)), rules)
+
+
+def _carried(
+    leaf: int, closes: list[Closed], cells: tuple[Ints, Ints], members: MemberList, known: Known
+) -> list[Closed]:
+    """Closes behind late cells that reach back over an epoch's start, by the rows of this epoch's list (decision 0023).
+
+    Args:
+        cells: row within the leaf and absolute slot of each late cell.
+
+    Raises:
+        GateRefusal: ``late``: a meter was not at the same home in the same leaf then.
+    """
+    rows, slots = cells
+    out = []
+    per_day = slots_per_day(members.window.resolution)
+    may: dict[int, Bits] = {}
+    for close in closes:
+        old = known.epoch_at(close.day * per_day + close.a)
+        if old is None or old.epoch == members.epoch:
+            out.append(close)
+            continue
+        may.setdefault(old.epoch, carries(leaf, old, members))
+        out.append(rebased(close, leaf, old, members))
+    for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
+        old = known.epoch_at(slot) if slot < members.window.first else None
+        if slot < members.window.first and (old is None or old.epoch not in may or not may[old.epoch][row]):
+            raise GateRefusal(
+                "late", "a meter was not at this home and in this section in the epoch of its late cell",
+                where=members.leaf_names[leaf], fix="leave it out: its bill keeps the estimate",
+            )  # fmt: skip
+    return out

@@ -78,6 +78,11 @@ class Known:
         """uint64, ascending: homes whose readings of a day somebody else can read."""
         return np.array(sorted(self.shared.get(day, ())), np.uint64)
 
+    def epoch_at(self, slot: int) -> MemberList | None:
+        """The newest list of the epoch that holds an absolute slot."""
+        newest = {epoch: self.members[epoch, revision] for epoch, revision in sorted(self.members)}
+        return next((m for _, m in sorted(newest.items(), reverse=True) if m.window.first <= slot < m.window.end), None)
+
     def closed(self, digest: bytes) -> Closed:
         """A close that was voted."""
         close = self.closes.get(digest)

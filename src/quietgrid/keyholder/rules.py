@@ -25,8 +25,8 @@ def check_members(new: MemberList, older: Sequence[MemberList], rules: GateRules
     """Accept a member list next to those already endorsed, or refuse.
 
     Rules: an epoch starts where the one before ends; a revision only appends meters of homes already listed
-    in the same leaf (a replaced meter); joiners and leavers of a leaf come at least five at a time, so that no
-    before/after difference is about one home; one home, one leaf.
+    in the same leaf (a replaced meter), or only ends the epoch earlier (`check_cut`); joiners and leavers of a leaf
+    come at least five at a time, so that no before/after difference is about one home; one home, one leaf.
     """
     same = [m for m in older if m.epoch == new.epoch]
     if same:
@@ -48,12 +48,17 @@ def check_members(new: MemberList, older: Sequence[MemberList], rules: GateRules
 
 
 def _check_revision(new: MemberList, last: MemberList) -> None:
-    if new.revision != last.revision + 1 or new.window != last.window or new.leaf_names != last.leaf_names:
+    n = len(last)
+    cut = cuts(new, last) and len(new) == n
+    if (
+        new.revision != last.revision + 1
+        or (new.window != last.window and not cut)
+        or new.leaf_names != last.leaf_names
+    ):
         raise GateRefusal(
             "members", "a revision must follow the last one and keep its window and leaves",
             where=f"epoch {new.epoch} revision {new.revision}", fix=f"send revision {last.revision + 1}",
         )  # fmt: skip
-    n = len(last)
     columns = ("homes", "pids", "leaves", "registers", "connection_w")
     if any(not np.array_equal(getattr(new, c)[:n], getattr(last, c)) for c in columns):
         raise GateRefusal(
@@ -74,6 +79,30 @@ def _check_revision(new: MemberList, last: MemberList) -> None:
             raise GateRefusal(
                 "join", "a new home cannot join within an epoch", where=f"leaf {leaf}", fix="wait for the next period"
             )
+
+
+def cuts(new: MemberList, last: MemberList) -> bool:
+    """Whether a revision ends its epoch earlier."""
+    same = (new.window.first, new.window.resolution) == (last.window.first, last.window.resolution)
+    return same and new.window.first < new.window.end < last.window.end
+
+
+def check_cut(new: MemberList, last: MemberList, ends: Sequence[int], closed: bool) -> None:
+    """An epoch may end earlier only where nothing is registered or closed beyond: at the end of its last book.
+
+    Args:
+        new, last: The revision and the one before. ends: ends of the periods with a book in the epoch.
+        closed: Whether a slot beyond the new end is closed.
+
+    Raises:
+        GateRefusal: ``members``.
+    """
+    end = new.window.end
+    if cuts(new, last) and (closed or max(ends, default=end) != end):
+        raise GateRefusal(
+            "members", "an epoch is cut at the end of its last registered billing period, before it comes",
+            where=f"epoch {new.epoch}", fix=f"end it at slot {max(ends, default=end)}",
+        )  # fmt: skip
 
 
 def _check_churn(new: MemberList, last: MemberList) -> None:

@@ -21,7 +21,7 @@ from quietgrid.keyholder.parts import Parts
 from quietgrid.keyholder.peers import Peers
 from quietgrid.keyholder.recovering import Recoveries
 from quietgrid.keyholder.registered import Registrar
-from quietgrid.keyholder.rules import check_members
+from quietgrid.keyholder.rules import check_cut, check_members
 from quietgrid.keyholder.voting import Ballot
 from quietgrid.model.interval import DAY_S
 from quietgrid.wire.links import Outcome, refusal_of
@@ -106,7 +106,16 @@ class Keyholder:
         with self._writing:
             listed = check_evidence(message, self.memory.enrolments)
             lists = self.memory.known.members
-            check_members(listed, [m for at, m in lists.items() if at < (listed.epoch, listed.revision)], parts.rules)
+            before = {at: m for at, m in lists.items() if at < (listed.epoch, listed.revision)}
+            check_members(listed, list(before.values()), parts.rules)
+            if (listed.epoch, listed.revision - 1) in before:
+                last = before[listed.epoch, listed.revision - 1]
+                known = [book.window for book in self.memory.known.books.values()]
+                ends = [window.end for window in known if len(window.intersect(last.window))]
+                beyond = listed.window.end, last.window.end
+                leaves = range(len(last.leaf_names))
+                closed = any(next(self.memory.known.closes.within(leaf, *beyond), None) for leaf in leaves)
+                check_cut(listed, last, ends, closed)
             endorsement = parts.identity.sign(Endorsement(self.index, message.hash(), member_root(message)))
             with parts.store.begin() as tx:
                 tx.members.put_members(listed.epoch, listed.revision, message.hash(), pack_signed(signed))

@@ -111,6 +111,11 @@ class Ballot:
             )  # fmt: skip
         resolution = members.window.resolution
         closed = closed_of(close, digest, members)
+        if self._slots(close)[1] > self._memory.known.newest(close.epoch).window.end:
+            raise GateRefusal(
+                "members", "the epoch was ended before this close", where=f"epoch {close.epoch}",
+                fix="close by the list of the epoch that follows",
+            )  # fmt: skip
         check_settled(close, resolution, parts.clock.now(), parts.rules)
         first, end = self._slots(close)
         if not adopting:

@@ -25,9 +25,10 @@ from quietgrid.meter import MeterBank, Site
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList, Party
 from quietgrid.model.readings import EXPORT
-from quietgrid.registry import Cell, CellPlan, Listed, next_epoch, replace_meter
+from quietgrid.registry import Cell, CellPlan, Listed, cut_epoch, next_epoch, replace_meter
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning, Seat
+from quietgrid.runtime.driver import months
 from quietgrid.runtime.founding import Folders, identity, read_card
 from quietgrid.wire.columns import member_list, members_message
 from quietgrid.wire.messages import Certificate, CommunityCard, Enrol, Members
@@ -217,6 +218,17 @@ class State:
         """Whether it should be signed now."""
         return self.deliver >= self.due_at
 
+    @property
+    def next_start(self) -> int:
+        """Absolute slot with which the next epoch can start, if households move: a billing period without a book yet.
+
+        Books are registered for the running month and the next one, so it takes one to two months.
+        """
+        last = self.newest()[-1][0].window
+        unix = max(self.clock.read().unix, float(last.first * last.resolution))
+        booked = months(unix, self.card.tz, last.resolution, 2)[-1].end
+        return min(last.end, booked)
+
     def renew(self) -> MemberList:
         """Sign the next epoch's list with the same members; may run beside the demo."""
         return self._sign_next(())
@@ -224,14 +236,25 @@ class State:
     def settle_moves(self) -> MemberList:
         """Sign the next epoch's list with the batches that are ready: new homes, new vaults, new meters, new roots.
 
+        With a batch the running epoch is ended early, at the first billing period that has no book yet.
+
         Raises:
             ConflictError: the demo runs.
         """
         moves = [move for batch in self.batches() if batch.ready for move in batch.moves]
+        if moves:
+            self._cut(self.next_start)
         members = self._sign_next(moves)
         left = {move.home for move in moves}
         self._put_moves([move for move in self.moves() if move.home not in left])
         return members
+
+    def _cut(self, end: int) -> None:
+        """End the newest epoch earlier, by a revision of its list."""
+        last, evidence = self.newest()[-1]
+        if end < last.window.end:
+            revision = identity(self.folders.registrar).sign(members_message(*cut_epoch(last, end, evidence)))
+            self.save(msgspec.structs.replace(self.plan, members=[*self.plan.members, revision]))
 
     def _sign_next(self, moves: Sequence[Move]) -> MemberList:
         last, evidence = self.newest()[-1]

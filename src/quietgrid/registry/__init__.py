@@ -8,6 +8,6 @@ Out: Members, Tariff
 """
 
 from quietgrid.registry.cells import Cell, CellPlan, plan_cells
-from quietgrid.registry.lists import Listed, first_list, next_epoch, replace_meter
+from quietgrid.registry.lists import Listed, cut_epoch, first_list, next_epoch, replace_meter
 
-__all__ = ["Cell", "CellPlan", "Listed", "first_list", "next_epoch", "plan_cells", "replace_meter"]
+__all__ = ["Cell", "CellPlan", "Listed", "cut_epoch", "first_list", "next_epoch", "plan_cells", "replace_meter"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,18 @@ def replace_meter(members: MemberList, new: Listed, evidence: Sequence[bytes]) -
         ),
         [*evidence, new.evidence],
     )  # fmt: skip
+
+
+def cut_epoch(members: MemberList, end: int, evidence: Sequence[bytes]) -> tuple[MemberList, list[bytes]]:
+    """The next revision, which ends the epoch earlier: at the end of a billing period that no book reaches beyond.
+
+    Raises:
+        InputError: that is not earlier, or before the epoch starts.
+    """
+    if not members.window.first < end < members.window.end:
+        raise InputError("an epoch is cut within itself", where=f"epoch {members.epoch}", fix="name an earlier end")
+    window = Window(members.window.first, end, members.window.resolution)
+    return replace(members, revision=members.revision + 1, window=window), list(evidence)
 
 
 def next_epoch(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.halves import HalvesPlan, halves_plan
-from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
+from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, rebased, totals_plan
 from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
@@ -30,7 +30,7 @@ from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.ciphertexts import Ciphertexts
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.withheld import finding, withhold
-from quietgrid.store import PlatformStore, QuestionRow
+from quietgrid.store import CloseRow, PlatformStore, QuestionRow
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.links import Outcome
 from quietgrid.wire.messages import (
@@ -294,6 +294,19 @@ class Answering:
                 self._closed.popitem(last=False)
         return found
 
+    def closed_for(self, members: MemberList, row: CloseRow) -> Closed:
+        """A stored close by the rows of a list, which may be of a later epoch than the close (late cells, 0023)."""
+        close = self.closed(row.hash)
+        if row.epoch == members.epoch:
+            return close
+        return rebased(close, row.leaf, self._list(row), members)
+
+    def _list(self, row: CloseRow) -> MemberList:
+        """The list a close was made by."""
+        self.closed(row.hash)
+        named = decode(Close, unpack_signed(row.signed).body)
+        return self._rows[named.epoch, named.revision]
+
     def _read_closed(self, digest: bytes) -> Closed:
         with self._store.read() as tx:
             close = decode(Close, unpack_signed(tx.answers.close(digest).signed).body)
@@ -313,8 +326,8 @@ class Answering:
         per_day = slots_per_day(members.window.resolution)
         slots = [day * per_day + slot for _, day, slot, _ in late.cells]
         with self._store.read() as tx:
-            hashes = [row.hash for row in tx.answers.closes(late.leaf, min(slots), max(slots) + 1)] if slots else []
-        closes = [self.closed(digest) for digest in hashes]
+            rows = tx.answers.closes(late.leaf, min(slots), max(slots) + 1) if slots else []
+        closes = [self.closed_for(members, row) for row in rows]
         by_slot = {(close.day, slot): close for close in closes for slot in range(close.a, close.b)}
         return lambda day, slot: by_slot.get((day, slot))
 

@@ -12,16 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.herd import hidden_among
+from quietgrid.algorithms.plan import carries
 from quietgrid.algorithms.weights import resolve
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
-from quietgrid.model.interval import Window, slots_per_day
+from quietgrid.model.interval import DAY_S, Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Vector
 from quietgrid.runtime.answering import Answering
 from quietgrid.runtime.erasing import erased_homes
 from quietgrid.runtime.platform import PlatformParts
 from quietgrid.store import CloseRow, LateCells
-from quietgrid.wire.messages import LateClose, QuestionMessage
+from quietgrid.wire.columns import member_list
+from quietgrid.wire.messages import LateClose, Members, QuestionMessage
+
+MARGIN_DAYS = 7
+"""Late cells enter so many days before the keyholders forget the keys of their day, or keep their estimate."""
 
 
 class LatePool:
@@ -34,6 +39,7 @@ class LatePool:
     def __init__(self, parts: PlatformParts, answering: Answering) -> None:
         self._parts = parts
         self._answering = answering
+        self._lists: dict[int, MemberList] | None = None
 
     def entered(self, leaf: int, window: Window) -> list[LateClose]:
         """The late closes of the batch of a leaf and period."""
@@ -61,6 +67,7 @@ class LatePool:
         made = self.signed(leaf, window)
         if made:
             return made
+        self._lists = None
         book, plan = self._answering.bills_plan(question, members)
         with self._parts.store.read() as tx:
             gone = np.array(sorted(erased_homes(tx)), np.uint64)
@@ -81,13 +88,40 @@ class LatePool:
 
     def _waiting(self, members: MemberList, leaf: int, window: Window, vector: Vector) -> LateCells:
         """The newest version of each cell that belongs to a band and has not entered it."""
+        oldest = (int(self._parts.clock.now()) // DAY_S - self._parts.rules.retain_days + MARGIN_DAYS) * slots_per_day(
+            window.resolution
+        )
         with self._parts.store.read() as tx:
-            pool = tx.totals.late(leaf, members.window.first, window.end, vector.name)
+            pool = tx.totals.late(leaf, max(0, oldest), window.end, vector.name)
         pool = _newest(pool, members, vector.register)
+        pool = _choose(pool, self._may_enter(members, leaf, pool))
         if not len(pool):
             return pool
         span = Window(int(pool.slots.min()), int(pool.slots.max()) + 1, window.resolution)
         return _choose(pool, resolve(vector, span)[pool.slots - span.first] > 0)
+
+    def _may_enter(self, members: MemberList, leaf: int, pool: LateCells) -> NDArray[np.bool_]:
+        """bool [n]: cells of meters of this leaf; those of earlier epochs only where meter and home were here then."""
+        place = {pid: row for row, pid in enumerate(members.pids[members.rows(leaf)].tolist())}
+        rows = np.array([place.get(pid, -1) for pid in pool.pids.tolist()], np.int64)
+        may = rows >= 0
+        before = may & (pool.slots < members.window.first)
+        carried: dict[int, NDArray[np.bool_]] = {}
+        for at in np.flatnonzero(before).tolist():
+            old = self._list_at(int(pool.slots[at]))
+            if old is not None and old.epoch not in carried:
+                carried[old.epoch] = carries(leaf, old, members)
+            may[at] = old is not None and bool(carried[old.epoch][rows[at]])
+        return may
+
+    def _list_at(self, slot: int) -> MemberList | None:
+        """The newest list of the epoch that holds a slot."""
+        if self._lists is None:
+            with self._parts.store.read() as tx:
+                found = [member_list(decode(Members, unpack_signed(d).body)) for d in tx.registry.all_members()]
+            self._lists = {m.epoch: m for m in sorted(found, key=lambda m: (m.epoch, m.revision))}
+        fitting = [m for m in self._lists.values() if m.window.first <= slot < m.window.end]
+        return max(fitting, key=lambda m: m.epoch) if fitting else None
 
     def _sign(self, members: MemberList, book: Book, vector: Vector, pool: LateCells) -> Signed:
         """A late close of these cells, persisted."""
@@ -117,15 +151,18 @@ class LatePool:
         listed = members.homes[members.rows(book.leaf)]
         out = np.zeros((len(homes), len(names)), np.int64)
         for late in self.entered(book.leaf, book.window):
-            for row, _ in self.missed(late, members.window):
+            for row, _ in self.missed(members, late, Window(0, members.window.end, members.window.resolution)):
                 if int(listed[row]) in row_of:  # a home that was erased since has no bill
                     out[row_of[int(listed[row])], names.index(late.vector)] += 1
         return out
 
-    def missed(self, late: LateClose, within: Window) -> list[tuple[int, int]]:
+    def missed(self, members: MemberList, late: LateClose, within: Window) -> list[tuple[int, int]]:
         """(row within the leaf, absolute slot) of the cells of a late close in `within` that were in no close before.
 
         The others are corrections: they were counted in time, and nothing was estimated for them.
+
+        Args:
+            members: The list whose rows the late close names.
         """
         per_day = slots_per_day(within.resolution)
         cells = [(row, day * per_day + slot) for row, day, slot, _ in late.cells]
@@ -134,9 +171,9 @@ class LatePool:
             return []
         first, end = min(at for _, at in cells), max(at for _, at in cells) + 1
         with self._parts.store.read() as tx:
-            hashes = [row.hash for row in tx.answers.closes(late.leaf, first, end)]
+            rows = tx.answers.closes(late.leaf, first, end)
         present: dict[int, NDArray[np.bool_]] = {}
-        for close in map(self._answering.closed, hashes):
+        for close in (self._answering.closed_for(members, row) for row in rows):
             start = close.day * per_day + close.a
             present |= {start + n: column for n, column in enumerate(close.present.T)}
         return [(row, at) for row, at in cells if row >= len(present[at]) or not present[at][row]]

@@ -147,7 +147,7 @@ class Periods:
         members = self._platform.members(window.first)
         self._check_closed(members, window)
         run = BillingRun(window)
-        self._platform.gather_late(members, members.window.first, window.end)
+        self._gather(members, window)
         leaves = range(len(members.leaf_names))
         questions = [self._batch(members, leaf, window) for leaf in leaves]
         late = [signed for leaf in leaves for signed in self._late.signed(leaf, window)]
@@ -167,6 +167,18 @@ class Periods:
                 {"bills": run.bills, "estimated": run.estimated, "late_cells": run.late_cells, "erased": run.erased},
             )  # fmt: skip
         return run
+
+    def _gather(self, members: MemberList, window: Window) -> None:
+        """What came late for this epoch, and for the one before: the pool goes on over an epoch's end (0023)."""
+        first = members.window.first
+        if first > 0:
+            try:
+                before = self._platform.members(first - 1)
+                kept = self._parts.rules.retain_days * slots_per_day(window.resolution)
+                self._platform.gather_late(before, max(before.window.first, first - kept), first)
+            except NotFoundError:
+                pass  # the first epoch
+        self._platform.gather_late(members, first, window.end)
 
     def _check_closed(self, members: MemberList, window: Window) -> None:
         """Nothing is bound to a period, no late close and no batch, before all of it is closed."""
@@ -251,10 +263,12 @@ class Periods:
 
     def _arrived(self, members: MemberList, leaf: int, period: Window, run: Window) -> Counter[tuple[int, str]]:
         """How many estimated cells of a period entered the batch of another one, by home and vector."""
+        if run.first < members.window.first:
+            members = self._platform.members(run.first)  # a late close names rows of its own epoch's list
         homes = members.homes[members.rows(leaf)]
         found: Counter[tuple[int, str]] = Counter()
         for late in self._late.entered(leaf, run):
-            found.update((int(homes[row]), late.vector) for row, _ in self._late.missed(late, period))
+            found.update((int(homes[row]), late.vector) for row, _ in self._late.missed(members, late, period))
         return found
 
     def _with_arrived(self, bill: Bill, book: Book, tariff: Tariff, counts: Counter[tuple[int, str]]) -> Bill:

@@ -117,12 +117,11 @@ class Platform:
         """
         parts = self.parts
         message = open_signed(signed, Members, parts.card.registrar_pk)
-        with parts.store.begin() as tx:
-            tx.registry.put_members(message.epoch, message.revision, message.hash(), pack_signed(signed))
         endorsements = self.keyholders.call(lambda link: link.members(signed))
         if len(endorsements) < 2:
             raise UnavailableError("fewer than two keyholders endorsed", where="members", fix="start another keyholder")
-        with parts.store.begin() as tx:
+        with parts.store.begin() as tx:  # only now: a list that is refused leaves no trace, its number is free
+            tx.registry.put_members(message.epoch, message.revision, message.hash(), pack_signed(signed))
             for index, endorsement in endorsements.items():
                 tx.registry.put_endorsement(message.hash(), index, pack_signed(endorsement))
             tx.log.append("registry", "members", f"epoch {message.epoch}", {"revision": message.revision})
@@ -134,10 +133,11 @@ class Platform:
         at = int(parts.clock.now()) // parts.card.resolution if slot is None else slot
         with parts.store.read() as tx:
             lists = [decode(Members, unpack_signed(data).body) for data in tx.registry.all_members()]
-        fitting = [m for m in lists if m.first <= at < m.end]
+        newest = {m.epoch: m for m in sorted(lists, key=lambda m: (m.epoch, m.revision))}  # an epoch may be cut short
+        fitting = [m for m in newest.values() if m.first <= at < m.end]
         if not fitting:
             raise NotFoundError("no epoch holds this time", where=f"slot {at}", fix="have the registrar sign a list")
-        return member_list(max(fitting, key=lambda m: (m.epoch, m.revision)))
+        return member_list(max(fitting, key=lambda m: m.epoch))
 
     def publish_prices(self, feed: str, first: int, prices_micro: Sequence[int]) -> None:
         """Publish prices of a feed, once for ever, to keyholders and all."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quietgrid.algorithms.halves import HalvesPlan, halves_plan, why_whole
 from quietgrid.algorithms.herd import hidden_among
-from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, totals_plan
+from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, rebased, totals_plan
 from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
@@ -285,7 +285,11 @@ class Replay:
         book = self._book(leaf, question)
         prices = self._prices(book)
         closes = [self._closed(d) for d in question.closes if d not in self._lates]
-        by_slot = {(c.day, s): c for c, _ in self._closes.values() if c.leaf == leaf for s in range(c.a, c.b)}
+        here = [(c, named) for c, named in self._closes.values() if c.leaf == leaf]
+        seen = [
+            c if named[0] == members.epoch else rebased(c, leaf, self._members[named], members) for c, named in here
+        ]
+        by_slot = {(c.day, s): c for c in seen for s in range(c.a, c.b)}
         names = [v.name for v in book.vectors]
         sets = [
             late_set(
