@@ -4,6 +4,8 @@ pragma solidity ^0.8.28;
 /// @notice The cheat codes of forge that the tests use.
 interface Vm {
     function warp(uint256 timestamp) external;
+    function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256 gasUsed);
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function roll(uint256 number) external;
     function prank(address sender) external;
     function startPrank(address sender) external;

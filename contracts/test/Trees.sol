@@ -32,13 +32,35 @@ library Trees {
         for (uint256 i = 0; i < length; ++i) path[i] = found[i];
     }
 
-    /// @dev A path of `depth` nodes from a leaf, and the root it leads to: a tree of any size, of which one leaf is known.
-    function deep(bytes32 leaf, uint256 depth) internal pure returns (bytes32 top, bytes32[] memory path) {
-        path = new bytes32[](depth);
-        top = leaf;
-        for (uint256 i = 0; i < depth; ++i) {
-            path[i] = keccak256(abi.encode(leaf, i));
-            top = pair(top, path[i]);
+    /// @dev The root over very many leaves and the path of one, in place: `level` is used up.
+    function rootAndProof(bytes32[] memory level, uint256 index)
+        internal
+        pure
+        returns (bytes32 top, bytes32[] memory path)
+    {
+        bytes32[] memory found = new bytes32[](64);
+        uint256 length = 0;
+        uint256 size = level.length;
+        while (size > 1) {
+            if (index ^ 1 < size) found[length++] = level[index ^ 1];
+            uint256 half = (size + 1) / 2;
+            for (uint256 i = 0; i < half; ++i) {
+                level[i] = 2 * i + 1 < size ? packed(level[2 * i], level[2 * i + 1]) : level[2 * i];
+            }
+            (size, index) = (half, index / 2);
+        }
+        top = level[0];
+        path = new bytes32[](length);
+        for (uint256 i = 0; i < length; ++i) path[i] = found[i];
+    }
+
+    /// @dev `pair` without using memory up.
+    function packed(bytes32 a, bytes32 b) internal pure returns (bytes32 node) {
+        (a, b) = a < b ? (a, b) : (b, a);
+        assembly ("memory-safe") {
+            mstore(0, a)
+            mstore(0x20, b)
+            node := keccak256(0, 0x40)
         }
     }
 }

@@ -9,14 +9,7 @@ library Amounts {
 
     /// @notice Micro-units, half to even: the rule of bills and postings (`quietgrid.model.quantity`).
     function cost(uint64 energyWh, uint64 priceMicroPerKwh) internal pure returns (uint128) {
-        unchecked {
-            // below 2^128 / 1000 + 1: nothing overflows
-            uint256 product = uint256(energyWh) * priceMicroPerKwh;
-            uint256 whole = product / WH_PER_KWH;
-            uint256 twice = 2 * (product % WH_PER_KWH);
-            if (twice > WH_PER_KWH || (twice == WH_PER_KWH && whole % 2 == 1)) ++whole;
-            return uint128(whole);
-        }
+        return halfToEven(uint128(energyWh) * priceMicroPerKwh);
     }
 
     /// @notice The same with a price that may be negative: what the buyer pays the seller.
@@ -27,6 +20,20 @@ library Amounts {
 
     /// @notice Micro-units, rounded down: parts of an order never cost more than the whole, so escrow suffices.
     function costDown(uint64 energyWh, uint64 priceMicroPerKwh) internal pure returns (uint128) {
-        return uint128((uint256(energyWh) * priceMicroPerKwh) / WH_PER_KWH);
+        return down(uint128(energyWh) * priceMicroPerKwh);
+    }
+
+    /// @notice A thousandth, half to even.
+    function halfToEven(uint128 thousandfold) internal pure returns (uint128 whole) {
+        unchecked {
+            whole = uint128(thousandfold / WH_PER_KWH);
+            uint256 twice = 2 * (thousandfold % WH_PER_KWH);
+            if (twice > WH_PER_KWH || (twice == WH_PER_KWH && whole % 2 == 1)) ++whole;
+        }
+    }
+
+    /// @notice A thousandth, rounded down.
+    function down(uint128 thousandfold) internal pure returns (uint128) {
+        return uint128(thousandfold / WH_PER_KWH);
     }
 }

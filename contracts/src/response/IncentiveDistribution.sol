@@ -6,9 +6,9 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {DailyLimit} from "../access/DailyLimit.sol";
 import {SignedOrders} from "../market/SignedOrders.sol";
+import {ClaimTree} from "./ClaimTree.sol";
 import {Rewards} from "./Rewards.sol";
 
 /// @title IncentiveDistribution
@@ -65,8 +65,8 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     event ProgrammePaused(bytes32 indexed programme, bool paused);
     /// @notice A programme's root; `allotted` is all it has ever promised.
     event RootPosted(bytes32 indexed programme, uint32 indexed sequence, bytes32 root, uint256 allotted);
-    /// @notice A claim was paid.
-    event Claimed(bytes32 indexed programme, uint256 indexed index, address recipient, uint256 amount);
+    /// @notice A claim was paid; the token's Transfer beside it says to whom and how much.
+    event Claimed(bytes32 indexed programme, uint256 indexed index);
     /// @notice Rewards were paid without a claim.
     event Pushed(bytes32 indexed id, bytes32 indexed programme, uint256 amount);
     /// @notice What the engine may allot in a day.
@@ -195,12 +195,12 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     // ---- claims ----
 
     /// @notice Pay a leaf to its account. Anybody who knows the leaf may send it.
-    function claim(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof) external nonReentrant {
+    function claim(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof) external {
         _pay(programme, leaf, proof, leaf.account);
     }
 
     /// @notice Pay several leaves to their accounts in one transaction, as a relay does for many homes.
-    function claimMany(bytes32 programme, Leaf[] calldata leaves, bytes32[][] calldata proofs) external nonReentrant {
+    function claimMany(bytes32 programme, Leaf[] calldata leaves, bytes32[][] calldata proofs) external {
         if (leaves.length != proofs.length) revert LengthsDiffer();
         for (uint256 i = 0; i < leaves.length; ++i) {
             _pay(programme, leaves[i], proofs[i], leaves[i].account);
@@ -215,7 +215,7 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         bytes32[] calldata proof,
         address recipient,
         bytes calldata signature
-    ) external nonReentrant {
+    ) external {
         bytes32 digest = claimDigest(programme, leaf.index, leaf.cumulative, recipient);
         if (!SignedOrders.signedBy(leaf.account, digest, signature)) revert NotSigned(leaf.account);
         _pay(programme, leaf, proof, recipient);
@@ -299,13 +299,22 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         _allotting.spend(added);
     }
 
+    /// @dev All is written before the token is called, so a claim needs no guard.
     function _pay(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof, address recipient) private {
         Programme storage found = _programmes[programme];
-        bytes32 node = keccak256(bytes.concat(keccak256(abi.encode(leaf))));
-        if (!MerkleProof.verifyCalldata(proof, found.root, node)) revert NotInTheTree(programme, leaf.index);
+        if (ClaimTree.top(_hash(leaf), proof) != found.root) revert NotInTheTree(programme, leaf.index);
         uint256 amount = _count(programme, found, leaf);
-        emit Claimed(programme, leaf.index, recipient, amount);
+        emit Claimed(programme, leaf.index);
         token.safeTransfer(recipient, amount);
+    }
+
+    /// @dev Hashed twice, so that no inner node is a leaf.
+    function _hash(Leaf calldata leaf) private pure returns (bytes32 node) {
+        node = keccak256(abi.encode(leaf));
+        assembly ("memory-safe") {
+            mstore(0, node)
+            node := keccak256(0, 32)
+        }
     }
 
     /// @dev Take note that a leaf is paid in full; what of it was not paid before.
@@ -313,17 +322,23 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         (uint256 unit, uint256 paid, uint256 allotted, bool paused) =
             (found.unit, found.paid, found.allotted, found.paused);
         if (paused) revert Stopped(programme);
-        uint256 units = leaf.cumulative / unit;
-        if (units * unit != leaf.cumulative) revert NotRound(leaf.cumulative, uint40(unit));
-        if (units > type(uint32).max) revert OutOfRange();
-        mapping(uint256 => uint256) storage words = _paidUnits[programme];
-        uint256 shift = 32 * (leaf.index % 8);
-        uint256 word = words[leaf.index / 8];
-        uint256 before = uint32(word >> shift);
-        if (units <= before) revert NothingToClaim(programme, leaf.index);
-        amount = (units - before) * unit;
-        if (paid + amount > allotted) revert NotAllotted(programme, paid + amount, allotted);
-        words[leaf.index / 8] = word + ((units - before) << shift);
-        found.paid = uint88(paid + amount);
+        if (unit == 0) revert NoProgramme(programme);
+        unchecked {
+            uint256 units = leaf.cumulative / unit;
+            if (units * unit != leaf.cumulative) revert NotRound(leaf.cumulative, uint40(unit));
+            if (units > type(uint32).max) revert OutOfRange();
+            mapping(uint256 => uint256) storage words = _paidUnits[programme];
+            uint256 place = leaf.index / 8;
+            uint256 shift = 32 * (leaf.index % 8);
+            uint256 word = words[place];
+            uint256 before = uint32(word >> shift);
+            if (units <= before) revert NothingToClaim(programme, leaf.index);
+            // 32 bits of units times 40 bits: below 2^72; paid is below 2^88
+            amount = (units - before) * unit;
+            paid += amount;
+            if (paid > allotted) revert NotAllotted(programme, paid, allotted);
+            words[place] = word + ((units - before) << shift);
+            found.paid = uint88(paid);
+        }
     }
 }

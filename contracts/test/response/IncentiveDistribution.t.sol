@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Roles} from "../../src/access/Roles.sol";
 import {DailyLimit} from "../../src/access/DailyLimit.sol";
+import {ClaimTree} from "../../src/response/ClaimTree.sol";
 import {IncentiveDistribution} from "../../src/response/IncentiveDistribution.sol";
 import {Rewards} from "../../src/response/Rewards.sol";
 import {EnergyToken} from "../../src/token/EnergyToken.sol";
@@ -267,6 +269,16 @@ contract IncentiveDistributionTest is Programmes {
             vm.assertEq(rewards.paidTo(PROGRAMME, i), tree[i].cumulative);
             vm.assertEq(token.balanceOf(tree[i].account), tree[i].cumulative);
         }
+    }
+
+    function top(bytes32 leaf, bytes32[] calldata path) external pure returns (bytes32 ours, bytes32 theirs) {
+        return (ClaimTree.top(leaf, path), MerkleProof.processProofCalldata(path, leaf));
+    }
+
+    function testFuzz_TheRootIsOpenZeppelins(bytes32 leaf, bytes32[] calldata path) public view {
+        (bytes32 ours, bytes32 theirs) = this.top(leaf, path);
+        vm.assertEq(ours, theirs);
+        vm.assertEq(path.length == 0, ours == leaf);
     }
 
     // ---- the formula ----
