@@ -12,7 +12,7 @@ from quietgrid.wire import messages
 
 LIFE = ("meter", "concentrator", "pes", "keyholder", "mdms", "billing", "settlement")
 # Announced or undertaken before the interval, so that nobody waits for it afterwards.
-AHEAD = {"Signal", "Question", "Book", "Prices", "Tariff", "Consent", "Enrol", "Members", "Certificate"}
+AHEAD = {"Signal", "Question", "Alarm", "Book", "Prices", "Tariff", "Consent", "Enrol", "Members", "Certificate"}
 # Acknowledged after the fact, or pulled by whom it concerns.
 WAY_BACK = {"Receipt", "Ack", "Endorsement", "Vote", "Opened", "Ledger"}
 SAME = {"SealedReadings": "Sealed"}

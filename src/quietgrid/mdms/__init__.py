@@ -1,10 +1,10 @@
 """MDMS, the Meter Data Management System: the only place where a total or a bill's number comes to light.
 
 Runs at: the platform
-Sees: totals of at least 15 homes, each home's band sums of a billing period, counts of what is missing
+Sees: totals of at least 15 homes, each home's band sums of a billing period, counts of what is missing, halves that cannot be true
 Never sees: a reading, a load curve of a home, a key
 In: BlindSums from pes, Sums from keyholder
-Out: Total, Fact, Question, Publication
+Out: Total, Fact, Question, Alarm, Publication
 """
 
 from quietgrid.mdms.asking import bills_question, halves_question, totals_questions
