@@ -509,7 +509,7 @@ def privacy() -> dict[str, Any]:
     ]
     statistics = [
         {"at": MIDNIGHT, "name": "Used, by kind of party", "figure": "residential", "homes": 113, "span": "February 2026", "epsilon": "0.5",
-         "text": "Noise was added: whatever came out is at most 1.6 times as likely with your month as with any other.", "hash": "ab12"},
+         "text": "Noise was added: what came out is at most 1.65 times as likely with your month as with any other.", "hash": "ab12"},
         {"at": MIDNIGHT, "name": "Used by all homes", "figure": "all homes", "homes": 120, "span": "February 2026", "epsilon": "",
          "text": "An exact sum over 120 homes, yours among them.", "hash": "cd34"},
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, exp
 from typing import Any
 
 from quietgrid.errors import UnavailableError, VerificationError
@@ -48,7 +49,8 @@ def _row(desk: Desk, one: Entered) -> Context:
     homes = publication.homes if behind is None else behind.homes
     epsilon = f"{one.epsilon_milli / 1000:g}"
     if one.epsilon_milli:
-        text = f"Noise was added, so that it says almost the same whatever you used. It cost you {epsilon}."
+        times = f"{ceil(exp(one.epsilon_milli / 1000) * 100) / 100:g}"
+        text = f"Noise was added: what came out is at most {times} times as likely with your month as with any other."
     else:
         text = f"An exact sum over {homes} homes, yours among them."
     return {

@@ -151,10 +151,15 @@ class Publishing:
         reach, _ = sensitivity(statistic, self.rules.bound_wh)
         return half_width(Fraction(reach * 1000, epsilon_milli or self.rules.epsilon_milli))
 
-    def spent(self, year: int | None = None) -> list[SpentRow]:
+    def spent(self, year: int | None = None, limit: int | None = None, offset: int = 0) -> list[SpentRow]:
         """The epsilon ledger, by home and year."""
         with self._store.read() as tx:
-            return tx.publications.spent(year)
+            return tx.publications.spent(year, limit, offset)
+
+    def most_spent(self, year: int) -> tuple[int, int]:
+        """Epsilon (thousandths) of the home that spent most in a year, and how many homes are in some statistic."""
+        with self._store.read() as tx:
+            return tx.publications.most_spent(year)
 
     def own(self, home: int) -> Signed:
         """What a home is part of, signed, for its household."""

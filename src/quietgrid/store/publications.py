@@ -128,13 +128,23 @@ class Publications(Tables):
         query = query.where(t.home == signed64(home)).order_by(t.first.desc(), t.statistic)
         return [(bytes(row.signed), str(row.figure), int(row.epsilon_milli)) for row in self._c.execute(query)]
 
-    def spent(self, year: int | None = None) -> list[SpentRow]:
+    def most_spent(self, year: int) -> tuple[int, int]:
+        """Thousandths of epsilon of the home that spent most in a year, and how many homes took part."""
+        t = _part.c
+        sums = (
+            sa.select(sa.func.sum(t.epsilon_milli).label("epsilon")).where(t.year == year).group_by(t.home).subquery()
+        )
+        most, homes = self._c.execute(sa.select(sa.func.max(sums.c.epsilon), sa.func.count()).select_from(sums)).one()
+        return int(most or 0), int(homes)
+
+    def spent(self, year: int | None = None, limit: int | None = None, offset: int = 0) -> list[SpentRow]:
         """The epsilon ledger: what each home spent (in one year), newest year first, then by home."""
         t = _part.c
         query = sa.select(
             t.home, t.year, sa.func.sum(t.epsilon_milli).label("epsilon"), sa.func.count().label("statistics")
         )
         query = query.group_by(t.home, t.year).order_by(t.year.desc(), t.home)
+        query = query.limit(limit).offset(offset)
         if year is not None:
             query = query.where(t.year == year)
         return [

@@ -68,7 +68,7 @@ def _page(look: Look, wanted: str, page: int, refusal: dict[str, str] | None) ->
         ],
         "epsilon": shown(rules.epsilon_milli), "bound": f"{count(rules.bound_wh // 1000)} kWh",
         "may_publish": viewer.may(Permission.PUBLISH), "refusal": refusal,
-        "ledger": _ledger(look, year, page) if viewer.may(Permission.LEDGER) else None,
+        "ledger": _ledger(look, spent, page) if viewer.may(Permission.LEDGER) else None,
         "csv_url": "/api/v1/published.csv",
     }  # fmt: skip
     return look.page("mdms/published.html", context, active="published")
@@ -119,16 +119,15 @@ def _spec(look: Look, found: Publication, everything: list[Publication]) -> char
     )
 
 
-def _ledger(look: Look, year: int, page: int) -> Context:
-    rows = desk.ledger(look.services, look.viewer, year)
-    budget = look.services.publishing.rules.budget_milli
-    pages = max(1, -(-len(rows) // ROWS))
+def _ledger(look: Look, spent: desk.Budget, page: int) -> Context:
+    pages = max(1, -(-spent.homes // ROWS))
     page = min(page, pages)
+    rows = desk.ledger(look.services, look.viewer, spent.year, limit=ROWS, offset=(page - 1) * ROWS)
     return {
         "rows": [
             {"home": row.home, "spent": shown(row.epsilon_milli),
-             "left": shown(max(0, budget - row.epsilon_milli)), "statistics": row.statistics}
-            for row in rows[(page - 1) * ROWS : page * ROWS]
+             "left": shown(max(0, spent.budget_milli - row.epsilon_milli)), "statistics": row.statistics}
+            for row in rows
         ],
-        "homes": len(rows), "page": page, "pages": pages,
+        "homes": spent.homes, "page": page, "pages": pages,
     }  # fmt: skip

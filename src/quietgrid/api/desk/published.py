@@ -62,15 +62,16 @@ def margin(services: Services, viewer: Viewer, statistic: Statistic) -> int:
     return services.publishing.margin(statistic)
 
 
-def ledger(services: Services, viewer: Viewer, year: int | None = None) -> list[SpentRow]:
+def ledger(
+    services: Services, viewer: Viewer, year: int | None = None, *, limit: int | None = None, offset: int = 0
+) -> list[SpentRow]:
     """The epsilon ledger, home by home: for the auditor."""
     require(viewer, Permission.LEDGER)
-    return services.publishing.spent(year)
+    return services.publishing.spent(year, limit, offset)
 
 
 def budget(services: Services, viewer: Viewer, year: int) -> Budget:
     """How much of a year's budget is spent, over all homes."""
     require(viewer, Permission.PUBLISHED)
-    rows = services.publishing.spent(year)
-    most = max((row.epsilon_milli for row in rows), default=0)
-    return Budget(year, services.publishing.rules.budget_milli, most, len(rows))
+    most, homes = services.publishing.most_spent(year)
+    return Budget(year, services.publishing.rules.budget_milli, most, homes)

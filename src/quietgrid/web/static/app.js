@@ -192,15 +192,18 @@ function seriesOption(series, spec) {
 }
 
 function whiskers(series) {
-  const color = colour("ink");
+  const strokes = [[colour("card"), 4], [colour("ink"), 1.5]]; // a rim, so that the line shows on a dark bar
   return {
     type: "custom", silent: true, animation: false, z: 3, encode: { x: 0, y: [1, 2] },
     data: series.low.map((low, index) => [index, low, series.high[index]]).filter(([, low, high]) => low < high),
     renderItem: (_params, api) => {
       const low = api.coord([api.value(0), api.value(1)]);
       const high = api.coord([api.value(0), api.value(2)]);
-      const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: color, lineWidth: 1.5 } });
-      return { type: "group", children: [line(...low, ...high), line(low[0] - 5, low[1], low[0] + 5, low[1]), line(high[0] - 5, high[1], high[0] + 5, high[1])] };
+      const lines = [[...low, ...high], ...[low, high].map(([x, y]) => [x - 5, y, x + 5, y])];
+      const drawn = ([stroke, lineWidth]) => lines.map(([x1, y1, x2, y2]) => (
+        { type: "line", shape: { x1, y1, x2, y2 }, style: { stroke, lineWidth } }
+      ));
+      return { type: "group", children: strokes.flatMap(drawn) };
     },
   };
 }
