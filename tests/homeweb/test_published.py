@@ -29,7 +29,10 @@ def test_a_home_reads_what_it_is_part_of(street: Street, press: Publishing) -> N
     assert "You are in none" in page(street)
     press.publish(Statistic.USE, street.period, "analyst")
     said = page(street)
-    assert "Used by all homes all homes June 2016 30 0.5 Noise was added: what came out is at most 1.65 times as likely" in said
+    assert (
+        "Used by all homes all homes June 2016 30 0.5 Noise was added: what came out is at most 1.65 times as likely"
+        in said
+    )
     assert "0.5 of 6 spent in 2016" in said
     assert "No keyholder is asked" in page(street, OTHER)
 
