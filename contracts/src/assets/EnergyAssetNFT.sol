@@ -148,8 +148,8 @@ contract EnergyAssetNFT is IEnergyAssetNFT, ERC721, AccessManaged {
     /// @inheritdoc IEnergyAssetNFT
     function mayHold(uint256 assetId, address account) public view returns (bool) {
         TransferRule rule = _assets[assetId].rule;
-        if (rule == TransferRule.Free) return true;
-        return rule == TransferRule.Admitted && _admittedUntil[assetId][account] > block.timestamp;
+        if (rule != TransferRule.Admitted) return rule != TransferRule.Bound;
+        return _admittedUntil[assetId][account] > block.timestamp;
     }
 
     function _append(
@@ -175,7 +175,7 @@ contract EnergyAssetNFT is IEnergyAssetNFT, ERC721, AccessManaged {
         if (index != 0 && start < entries[index - 1].end) {
             revert Overlaps(assetId, history, start, entries[index - 1].end);
         }
-        entries.push(Entry(root, start, end, quantity, uint64(block.timestamp), msg.sender));
+        _entries[assetId][history].push(Entry(root, start, end, quantity, uint64(block.timestamp), msg.sender));
         _indexOf[assetId][history][start] = index + 1;
         emit HistoryAppended(assetId, history, index, start, end, quantity, root, msg.sender);
     }

@@ -105,6 +105,7 @@ contract RevenuePool is AccessManaged, Pausable, ReentrancyGuardTransient {
         bytes32 known = _payments[msg.sender][id];
         if (known == payment) return;
         if (known != 0) revert AlreadyPaid(id);
+        if (amount == 0) revert BadAmount(amount);
         if (!_accepted[assetId][token]) revert TokenNotAccepted(assetId, token);
         if (shares.totalSupply(assetId) == 0) revert NotSplit(assetId);
         _payments[msg.sender][id] = payment;
@@ -112,7 +113,7 @@ contract RevenuePool is AccessManaged, Pausable, ReentrancyGuardTransient {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
         uint256 came = token.balanceOf(address(this)) - before;
-        if (came == 0 || came > type(uint128).max) revert BadAmount(came);
+        if (came > type(uint128).max) revert BadAmount(came);
 
         uint256 supply = shares.totalSupply(assetId);
         Account storage account = _accounts[assetId][token];
@@ -131,11 +132,12 @@ contract RevenuePool is AccessManaged, Pausable, ReentrancyGuardTransient {
         returns (uint256 amount)
     {
         amount = claimable(assetId, token, holder);
-        if (amount == 0) return 0;
-        _paid[assetId][token][holder] += amount;
-        _accounts[assetId][token].paid += amount;
-        emit RevenuePaid(assetId, token, holder, amount);
-        token.safeTransfer(holder, amount);
+        if (amount > 0) {
+            _paid[assetId][token][holder] += amount;
+            _accounts[assetId][token].paid += amount;
+            emit RevenuePaid(assetId, token, holder, amount);
+            token.safeTransfer(holder, amount);
+        }
     }
 
     /// @notice Shares are about to change hands: what they earned so far stays with whom they leave.
