@@ -21,7 +21,7 @@ const SETTINGS = {
   evmVersion: "cancun",
   optimizer: { enabled: true, runs: 1000 },
   metadata: { appendCBOR: false, bytecodeHash: "none" },
-  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"] } },
+  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout", "devdoc"] } },
 };
 const SIZE_LIMIT = 24576; // EIP-170
 
@@ -87,6 +87,15 @@ function layout(storage) {
   }));
 }
 
+// Whose each restricted function is: the `@dev Role: NAME` line of its documentation.
+function roles(documentation) {
+  const found = Object.entries(documentation?.methods ?? {}).flatMap(([signature, { details }]) => {
+    const role = /^Role: ([A-Z]+)/.exec(details ?? "");
+    return role ? [[signature, role[1]]] : [];
+  });
+  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 function artifacts() {
   const { names, output } = compile();
   const made = {};
@@ -103,7 +112,8 @@ function artifacts() {
       sizes[contract] = size;
       if (!name.startsWith("@")) layouts[contract] = layout(built.storageLayout);
       made[contract] = {
-        contract, source: name, sourceHash: sourceHash(name), compiler: solc.version(), abi: built.abi,
+        contract, source: name, sourceHash: sourceHash(name), compiler: solc.version(),
+        roles: roles(built.devdoc), abi: built.abi,
         bytecode: `0x${bytecode}`,
       };
     }

@@ -723,11 +723,11 @@ def chain(**more: Any) -> dict[str, Any]:
     ]  # fmt: skip
     state = {
         "state": "live", "chain_id": 31_337, "away_since": None, "block": 118, "note": "",
-        "counts": {"queued": 1, "sent": 0, "mined": 0, "confirmed": 40, "failed": 1},
+        "counts": {"queued": 1, "sent": 0, "mined": 0, "confirmed": 40, "failed": 1}, "waiting": 1,
     }  # fmt: skip
     names = {"": "every transaction", "failed": "failed"}
     return base(
-        "auditor", active="chain", chain=state | more, tone="ok", waiting=1, rows=rows, older=40,
+        "auditor", active="chain", chain=state | more, tone="ok", rows=rows, older=40,
         days=[{"day": 20_523, "label": "11 March 2026", "roots": roots}],
         filters={"state": "", "states": list(names.items()), "before": 0}, contracts=[("DailyRoots", "0x" + "3c" * 20)],
         events=[{"block": 118, "name": "DailyRoots.RootAnchored", "values": "day 20521, kind 0", "transaction": digest}],

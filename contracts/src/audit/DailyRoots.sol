@@ -44,7 +44,8 @@ contract DailyRoots is AccessManaged {
     constructor(address authority) AccessManaged(authority) {}
 
     /// @notice Write the roots of one day.
-    /// @dev Writing the same root again changes nothing, so that a retry is harmless.
+    /// @dev Role: ENGINE
+    /// Writing the same root again changes nothing, so that a retry is harmless.
     /// @param day Days since 1970 (UTC); it must be over.
     /// @param kinds What each root is over.
     /// @param roots One a kind, not zero.

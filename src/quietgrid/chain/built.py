@@ -32,12 +32,13 @@ class Artifact:
 
     Args:
         name: The contract's. source: file it is in. source_hash: SHA-256 over every text it imports, the compiler and
-            its settings. abi: as the compiler wrote it. bytecode: what creates it, without constructor arguments.
+            its settings. roles: restricted function -> whose it is. abi: as the compiler wrote it. bytecode: what creates it, without constructor arguments.
     """
 
     name: str
     source: str
     source_hash: str
+    roles: dict[str, str] = field(repr=False)
     abi: list[dict[str, Any]] = field(repr=False)
     bytecode: bytes = field(repr=False)
 
@@ -57,7 +58,7 @@ def artifact(name: str) -> Artifact:
     except FileNotFoundError as error:
         raise NotFoundError("there is no such contract", where=name, fix=f"one of {', '.join(names())}") from error
     code = bytes.fromhex(found["bytecode"].removeprefix("0x"))
-    return Artifact(found["contract"], found["source"], found["sourceHash"], found["abi"], code)
+    return Artifact(found["contract"], found["source"], found["sourceHash"], found["roles"], found["abi"], code)
 
 
 def safe_is_there() -> bool:
@@ -79,7 +80,7 @@ def _fetched(name: str) -> Artifact:
         raise MissingExtraError(
             "the Safe's contracts are not there", where=VARIABLE, fix="run `make setup`: npm brings them"
         ) from error
-    return Artifact(name, found["sourceName"], "", found["abi"], bytes.fromhex(found["bytecode"][2:]))
+    return Artifact(name, found["sourceName"], "", {}, found["abi"], bytes.fromhex(found["bytecode"][2:]))
 
 
 @cache

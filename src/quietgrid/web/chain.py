@@ -41,7 +41,7 @@ def chain(
     rows = desk.outbox(services, viewer, only=wanted, limit=ROWS + 1, before=before)
     said = desk.events(services, viewer, limit=ROWS)
     context: dict[str, object] = {
-        "chain": found, "tone": TONES[found.state], "waiting": found.waiting,
+        "chain": found, "tone": TONES[found.state],
         "rows": [_row(one) for one in rows[:ROWS]], "older": rows[ROWS - 1].seq if len(rows) > ROWS else 0,
         "filters": {"state": wanted, "states": STATES, "before": before}, "days": _days(look),
         "events": [_event(one) for one in said], "contracts": sorted(found.addresses.items()),
