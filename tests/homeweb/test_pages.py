@@ -164,6 +164,16 @@ def test_an_attempt_shows_at_once_and_is_new_once(lane: Lane) -> None:
     visitor.page("/privacy/ffff", 404)
 
 
+def test_sums_over_halves_stand_beside_the_totals(lane: Lane) -> None:
+    span = {"node": "Birch Lane", "quantity": "import", "first": D0 * 96, "end": D0 * 96 + 4}
+    lane.note(None, "totals", b"t" * 32, counts=[33, 33], **span)
+    lane.note(None, "halves", b"h" * 32, counts=[16, 17], **span)
+    page = text_of(lane.visitor().page("/privacy"))
+    assert "drawn from the grid, in two halves" in page
+    assert "16 to 17" in page
+    assert "33" in page
+
+
 def test_one_keyholder_away_hides_nothing(lane: Lane) -> None:
     visitor = lane.visitor()
     lane.note(11, "refused", b"s" * 32, node="home:11")

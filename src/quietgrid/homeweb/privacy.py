@@ -177,7 +177,7 @@ def page(desk: Desk, wanted: str, floor: int) -> Context:
 def own_totals(desk: Desk, rows: Sequence[Explained]) -> list[Explained]:
     """Entries about totals this home was one of."""
     leaf = desk.leaf(rows)
-    return [row for row in rows if row.kind == "totals" and (not leaf or row.note.node == leaf)]
+    return [row for row in rows if row.kind in ("totals", "halves") and (not leaf or row.note.node == leaf)]
 
 
 def homes_text(behind: tuple[int, int] | None, floor: int) -> str:
@@ -193,15 +193,17 @@ def homes_text(behind: tuple[int, int] | None, floor: int) -> str:
 
 def totals(desk: Desk, rows: Sequence[Explained], floor: int) -> list[Context]:
     """Totals this home was one of: how often, of what, over which time, of how many homes."""
-    found: dict[tuple[str, str], Context] = {}
-    notes: dict[tuple[str, str], list[LedgerNote]] = {}
+    found: dict[tuple[str, str, str], Context] = {}
+    notes: dict[tuple[str, str, str], list[LedgerNote]] = {}
     for row in rows:
         note = row.note
-        notes.setdefault((note.node, note.quantity), []).append(note)
+        key = note.node, note.quantity, row.kind
+        notes.setdefault(key, []).append(note)
+        what = QUANTITIES.get(note.quantity, note.quantity)
         group = found.setdefault(
-            (note.node, note.quantity),
+            key,
             {
-                "node": note.node, "what": QUANTITIES.get(note.quantity, note.quantity), "intervals": 0,
+                "node": note.node, "what": f"{what}, in two halves" if row.kind == "halves" else what, "intervals": 0,
                 "first": note.first, "end": note.end, "agree": True,
             },
         )  # fmt: skip
