@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("quietgrid.cli.publish", "Publish statistics of a month, with noise where homes are few; list them."),
     "export": ("quietgrid.cli.export", "Write what an auditor needs, in one file."),
     "platform": ("quietgrid.cli.processes:platform", "Run the platform's process."),
-    "household": ("quietgrid.cli.omissions:household", "Run the households' process; recovery codes; what was left out."),
+    "household": ("quietgrid.cli.omissions:household", "The households' process; recovery codes; what was left out."),
     "meter": ("quietgrid.cli.registry:meter", "Replace a home's meter."),
     "party": ("quietgrid.cli.registry:party", "List who lives here; queue a change of household."),
     "fleet": ("quietgrid.cli.processes:fleet", "Run the simulated meters' process."),
