@@ -34,7 +34,8 @@ PAGES = {
 FORMS = {
     "/demo/spy": {}, "/demo/player": {"do": "pause"}, "/demo/holders": {"number": "1", "do": "stop"},
     "/mdms/billing/2016-06-01": {"do": "run"}, "/mdms/roles": {"name": "X", "role": "auditor"},
-    "/mdms/published": {"statistic": "use"}, "/mdms/roles/x": {"do": "lock"}, "/audit/verify": {}, "/signout": {},
+    "/mdms/published": {"statistic": "use"},
+    "/mdms/roles/x": {"do": "lock"}, "/audit/verify": {}, "/signout": {},
     "/signin": {"name": "x", "password": "y"},
     "/audit/proofs": {"kind": "line", "line": "1"},
     "/account": {"password": "several good words", "again": "several good words"},
