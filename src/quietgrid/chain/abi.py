@@ -120,6 +120,11 @@ def decode_error(data: bytes) -> tuple[str, str]:
     return str(entry["name"]), f"{entry['name']}({said})"
 
 
+def role_hash(name: str) -> bytes:
+    """The 32 bytes that name a role of OpenZeppelin's AccessControl."""
+    return keccak(name.encode())
+
+
 def selector(entry: Entry) -> bytes:
     """The first four bytes of a call or an error."""
     return keccak(signature(entry).encode())[:4]

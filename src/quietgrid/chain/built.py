@@ -32,7 +32,8 @@ class Artifact:
 
     Args:
         name: The contract's. source: file it is in. source_hash: SHA-256 over every text it imports, the compiler and
-            its settings. roles: restricted function -> whose it is. abi: as the compiler wrote it. bytecode: what creates it, without constructor arguments.
+            its settings. roles: restricted function -> whose it is. abi: as the compiler wrote it. bytecode: what
+            creates it, without constructor arguments.
     """
 
     name: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -53,10 +53,15 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a deployment does, in order."""
+    """Everything a deployment does, in order.
+
+    Args:
+        contracts, acts: See there. born: contracts that another one creates in its constructor -> their address.
+    """
 
     contracts: tuple[Placed, ...]
     acts: tuple[Act, ...]
+    born: Mapping[str, Callable[[Addresses], str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Deployment:
         self.addresses: dict[str, str] = {
             one.name: created_by(deployer.address, number) for number, one in enumerate(plan.contracts)
         }
+        self.addresses |= {name: where(self.addresses) for name, where in plan.born.items()}
 
     def missing(self) -> list[str]:
         """What is still to do, in words; nothing is sent.

@@ -20,7 +20,8 @@ from quietgrid.chain.find import CHAIN_ID
 from quietgrid.chain.indexer import Indexer
 from quietgrid.chain.node import fund
 from quietgrid.chain.outbox import Outbox, Terms
-from quietgrid.chain.plan import MANAGER, Seats, community_plan
+from quietgrid.chain.plan import DEMO_TERMS, MANAGER, Seats, community_plan
+from quietgrid.chain.plan import Terms as PlanTerms
 from quietgrid.errors import ConfigError
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.anchoring import Anchoring
@@ -49,10 +50,28 @@ class ChainFolder:
         return Account.load_or_create(self.path / "keys" / f"{name}.key")
 
 
+OPERATORS, COUNCIL, GUARDIANS, REPORTERS = 3, 3, 2, 3
+FOUNDERS = 5
+GRID_EACH = 1_000 * 10**18
+
+
+def seats(folder: ChainFolder) -> Seats:
+    """Who sits where, by the keys of one folder: an account for each seat. In real life each has a key of its own."""
+
+    def group(name: str, count: int) -> tuple[str, ...]:
+        return tuple(folder.account(f"{name}-{number}").address for number in range(count))
+
+    return Seats(
+        folder.account("deployer").address, folder.account("engine").address, group("operator", OPERATORS),
+        group("council", COUNCIL), group("guardian", GUARDIANS), folder.account("regulator").address,
+        group("reporter", REPORTERS), dict.fromkeys(group("member", FOUNDERS), GRID_EACH),
+    )  # fmt: skip
+
+
 def deployment(folder: ChainFolder, chain: Chain) -> Deployment:
     """The community's contracts, to be put on a chain by this folder's deployer."""
-    deployer, engine = folder.account("deployer"), folder.account("engine")
-    return Deployment(chain, deployer, community_plan(Seats(deployer.address, engine.address)))
+    terms = DEMO_TERMS if chain.chain_id() == CHAIN_ID else PlanTerms()
+    return Deployment(chain, folder.account("deployer"), community_plan(seats(folder), terms))
 
 
 def deploy(folder: ChainFolder, chain: Chain, tell: Callable[[Step], None] = lambda _step: None) -> dict[str, str]:
