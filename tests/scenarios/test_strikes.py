@@ -29,7 +29,7 @@ from quietgrid.runtime.platform import platform_at
 from quietgrid.runtime.proving import answer_steps
 from quietgrid.runtime.replay import verify_bundle
 from quietgrid.runtime.strikes import Search, found_so_far
-from quietgrid.wire.messages import LedgerNote
+from quietgrid.wire.messages import Consent, LedgerNote
 from tests.scenarios.attacks.spy import D0, found_community, random_readings, residents
 
 RULES = GateRules()
@@ -180,6 +180,27 @@ def test_a_third_of_the_leaf_away_there_are_no_halves_and_totals_go_on(make: Mak
     assert total.answered.tolist() == [True]
     assert total.homes.tolist() == [29]
     assert not any(answer.body)
+
+
+def test_totals_of_days_given_away_stay_shut_and_the_auditor_is_told(make: Make, tmp_path: Path) -> None:
+    """18 of 32 homes give tomorrow away: 14 are left, so its totals do not open; those of today do."""
+    community = make()
+    for resident in PEOPLE[:18]:
+        home = resident.party.home
+        consent = Consent(community.card.community, home, f"day:{D0 + 1}", "advice", "an adviser", 4e9)
+        for link in community.links:
+            assert link.register([community.household_keys[home].sign(consent)]) == [None]
+    live(community, 94, ~always(4), width=2)
+    with community.platform.parts.store.read() as tx:
+        total = tx.totals.total("Mill Lane", Quantity.IMPORT, Window(FIRST + 94, FIRST + 98, 900))
+    assert total.answered.tolist() == [True, True, False, False]
+    assert total.homes[:2].tolist() == [32, 32]
+    assert not total.energy_wh[2:].any()
+    export_bundle(community.platform, tmp_path / "bundle.zip")
+    report = verify_bundle(tmp_path / "bundle.zip")
+    assert report.problems == []
+    (note,) = report.notes
+    assert "2 of 2 numbers of Mill Lane were kept shut" in note
 
 
 @pytest.mark.slow

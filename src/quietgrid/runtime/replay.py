@@ -206,6 +206,9 @@ class Replay:
         shut = allowed & ~opened.allowed  # days given away count for no floor, and only the keyholders know of them
         if not np.array_equal(opened.allowed | shut, allowed) or (shut.any() and isinstance(plan, BillsPlan)):
             raise VerificationError("the gate would decide otherwise", where=question.node, fix="dispute it")
+        if shut.any():
+            kept = f"{int(shut.sum())} of {len(shut)} numbers of {question.node} were kept shut by the keyholders"
+            self.report.notes.append(f"{kept}: too many homes there have given the day away, they say")
         if opened.values.astype("<i8").tobytes() != answered.answer:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
 
