@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.herd import check_events, opens, rank
+from quietgrid.algorithms.herd import check_events, hidden_among, opens, rank
 from quietgrid.errors import GateRefusal, InputError
 
 SLOTS = 2688
@@ -98,3 +100,27 @@ def test_rank_agrees_with_floating_point_on_small_matrices() -> None:
     for _ in range(200):
         matrix = rng.integers(-2, 3, rng.integers(1, 6, 2))
         assert rank(matrix) == np.linalg.matrix_rank(matrix)
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_what_stays_closed_is_alone_nowhere(homes: int, vectors: int, k: int, seed: int) -> None:
+    """Nothing is opened that was closed; in a register with a closed number at least k homes that have some are closed.
+
+    Those homes are closed in all of it: a number that follows from a home's other numbers would hide nothing.
+    """
+    rng = np.random.default_rng(seed)
+    registers = rng.integers(0, 2, vectors).tolist()
+    counts = rng.integers(0, 3, (homes, vectors)).astype(np.int32)
+    opening = rng.random((homes, vectors)) < 0.8
+    out = hidden_among(registers, counts, opening, k)
+    assert not (out & ~opening).any()
+    for register in set(registers):
+        columns = np.flatnonzero(np.array(registers) == register)
+        touched = counts[:, columns].any(axis=1)
+        before = ((counts > 0) & ~opening)[:, columns].any(axis=1)
+        closed = touched & ~out[:, columns].any(axis=1)
+        if before.any():
+            assert closed[before].all()
+            assert closed.sum() >= min(k, touched.sum())
+        else:
+            assert (out == opening)[:, columns].all()

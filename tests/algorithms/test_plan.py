@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.herd import beside_late
-from quietgrid.algorithms.plan import BillsPlan, bills_plan, by_home, covering, late_set, partition, totals_plan
+from quietgrid.algorithms.plan import (
+    BillsPlan,
+    bills_plan,
+    by_home,
+    carries,
+    covering,
+    late_set,
+    partition,
+    rebased,
+    totals_plan,
+)
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import Closed, GateRules
 from quietgrid.model.interval import Window
@@ -281,3 +291,22 @@ def test_facts_that_give_late_cells_away_stay_closed(vectors: int, slots: int, s
     left = [f for f in range(1, vectors) if f not in closed_columns]
     if left and weights[0].any():
         assert np.linalg.matrix_rank(weights[[*left, 0]]) > np.linalg.matrix_rank(weights[left])
+
+
+def test_a_close_of_an_earlier_epoch_by_the_rows_of_a_later_list() -> None:
+    """The second home has left and a new one came last; the third has another household at the same connection."""
+    old = members({"leaf": [1] * 4})
+    new = members({"leaf": [1] * 4}, homes=[1, 7, 4, 9])
+    new = replace(new, epoch=1, pids=np.array([100, 102, 103, 109], np.uint64))
+    assert carries(0, old, new).tolist() == [True, False, True, False]
+    assert not carries(0, replace(old, leaf_names=("other",)), new).any()
+    present = np.arange(4 * PER_DAY).reshape(4, PER_DAY) % 3 > 0
+    version = present * np.arange(4)[:, None]
+    close = Closed(0, 0, 0, PER_DAY, present, version.astype(np.int16), bytes(32))
+    seen = rebased(close, 0, old, new)
+    assert (seen.present[[0, 1, 2]] == present[[0, 2, 3]]).all()
+    assert (seen.version[[0, 1, 2]] == version[[0, 2, 3]]).all()
+    assert not seen.present[3].any()
+    assert not seen.version[3].any()
+    short = rebased(replace(close, present=present[:3], version=version[:3].astype(np.int16)), 0, old, new)
+    assert not short.present[2].any(), "a meter that was appended after this close is not in it"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from quietgrid.crypto.public.envelope import Signed, decode
-from quietgrid.errors import VerificationError
+from quietgrid.errors import UnavailableError, VerificationError
 from quietgrid.household import Verdict, explain
 from quietgrid.store import open_keyholder
 from quietgrid.wire.messages import LedgerNote
@@ -145,6 +145,7 @@ def test_erasure_asks_the_keyholders_first_and_leaves_nothing(village: Village) 
     assert all(root in village.files() for root in roots)
     home.consent("event:e", "operator", "reward", moment(D0 + 50))
     home.erase("moving out")
+    assert village.platform.erased == [holder.given[-1] for holder in village.holders[:1]]
     for holder in village.holders:
         assert decode(Erase, holder.given[-1].body).home == 12
         assert holder.given[-1].signer == public
@@ -152,6 +153,23 @@ def test_erasure_asks_the_keyholders_first_and_leaves_nothing(village: Village) 
     assert home.lines == {}
     with village.store.read() as tx:
         assert tx.household.consents(12) == []
+
+
+def test_a_platform_that_is_away_stops_an_erasure_before_it_begins(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else closes would go on naming readings that nobody can open, and the section's totals would stop."""
+    home = village.home(12)
+
+    def away(signed: Signed) -> None:
+        raise UnavailableError("it does not answer", where="platform", fix="try again later")
+
+    monkeypatch.setattr(village.platform, "erase", away)
+    given = [len(holder.given) for holder in village.holders]
+    with pytest.raises(UnavailableError):
+        home.erase("moving out")
+    assert [len(holder.given) for holder in village.holders] == given
+    assert home.parts.vault.meters()
 
 
 def test_words() -> None:

@@ -162,7 +162,7 @@ def test_fewer_than_five_are_refused_by_the_keyholders(tmp_path: Path) -> None:
     assert start == august, "June and July have books: the epoch ends with them, ten months early"
     members = opened.settle_moves()
     assert opened.moves() == []
-    assert [(m.epoch, m.revision, m.window.end) for m, _ in opened.newest()][0] == (0, 1, august)
+    assert next((m.epoch, m.revision, m.window.end) for m, _ in opened.newest()) == (0, 1, august)
     assert members.window.first == august
     assert set(members.homes.tolist()) == set(range(BATCH + 1, HOMES + 1)) | set(members.homes[-BATCH:].tolist())
     known = {signed.hash() for signed in too_few.enrolments}
