@@ -21,10 +21,12 @@ from quietgrid.errors import NotFoundError, SourceError
 from quietgrid.runtime.erasing import ERASED, erased_homes
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut, PlatformTx
-from quietgrid.wire.messages import CommunityCard, Enrol
+from quietgrid.wire.messages import CommunityCard, Enrol, QuestionMessage
 from quietgrid.wire.publication import Publication
 
 FORMAT = 1
+VOTES_NEEDED = 2
+"""Keyholders that have to vote for a close before it counts."""
 
 
 class SealedDay(msgspec.Struct, array_like=True, frozen=True):
@@ -128,7 +130,6 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
     members = [unpack_signed(data) for data in tx.registry.all_members()]
     closes = {row.hash: unpack_signed(row.signed) for row in tx.answers.all_closes()}
     answers = []
-    subjects = list(closes)
     for row in tx.answers.questions(limit=10_000_000):
         sums = [unpack_signed(data) for _, data in sorted(tx.answers.sums(row.hash).items())]
         if not sums:
@@ -138,13 +139,16 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         except NotFoundError:
             continue
         answers.append(Answered(unpack_signed(row.signed), sums, answer.status, answer.body, answer.digests))
-    votes = [unpack_signed(data) for subject in subjects for _, data in sorted(tx.answers.votes(subject).items())]
+    named = {digest for a in answers for digest in decode(QuestionMessage, a.question.body).closes}
+    votes = {digest: [unpack_signed(data) for _, data in sorted(tx.answers.votes(digest).items())] for digest in closes}
+    # a close that is being voted on just now counts for nothing yet
+    decided = [digest for digest in closes if digest in named or len(votes[digest]) >= VOTES_NEEDED]
     return Bundle(
         FORMAT, card.body(), tx.registry.meters().pids.astype("<u8").tobytes(), members,
         [unpack_signed(d) for m in members for _, d in sorted(tx.registry.endorsements(m.hash()).items())],
         [unpack_signed(data) for data in tx.registry.books()],
         [unpack_signed(data) for data in tx.registry.price_messages()],
-        list(closes.values()), votes, answers,
+        [closes[digest] for digest in decided], [vote for digest in decided for vote in votes[digest]], answers,
         tuple(unpack_signed(data) for data in tx.documents.all("alarm").values()),
         tuple(unpack_signed(data) for data in tx.documents.all(ERASED).values()),
         tuple(

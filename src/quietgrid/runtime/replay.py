@@ -27,7 +27,7 @@ from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.pes import blind_bills, blind_halves, blind_totals
-from quietgrid.runtime.audit import Answered, Bundle, Report, SealedDay, card_of, read_bundle
+from quietgrid.runtime.audit import VOTES_NEEDED, Answered, Bundle, Report, SealedDay, card_of, read_bundle
 from quietgrid.runtime.replay_published import check_published
 from quietgrid.store.log import check_log
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
@@ -46,8 +46,6 @@ from quietgrid.wire.messages import (
     Vote,
 )
 from quietgrid.wire.own import Erase
-
-VOTES_NEEDED = 2
 
 
 def verify_bundle(path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Report:

@@ -15,6 +15,7 @@ from quietgrid.api.services import Services
 from quietgrid.errors import InputError
 from quietgrid.mdms.quality import Quality
 from quietgrid.model.interval import DAY_S, Window
+from quietgrid.model.question import Quantity
 from quietgrid.runtime.periods import bill_of
 from quietgrid.web import charts
 from quietgrid.web.aggregates import chosen, spans
@@ -23,6 +24,7 @@ from quietgrid.web.kit import Look, Looking, Sent, go
 router = APIRouter(include_in_schema=False)
 REGISTERS = {"import": "used", "export": "fed in"}
 NOON = DAY_S // 2
+CLEARING = "The auditor clears it by the household's complaint: quietgrid audit clear FILE --reason TEXT."
 
 
 @router.get("/mdms/quality")
@@ -101,12 +103,15 @@ def _pools(look: Look, window: Window) -> list[quality.PoolView]:
 
 
 def _omissions(look: Look) -> list[dict[str, object]]:
+    """Sections that are stopped now: a refusal for omissions, and nothing answered since."""
     page = questions(look.services, look.viewer, limit=200, outcome="refused", kind="totals")
     seen: dict[str, dict[str, object]] = {}
-    for row in page.rows:
-        said = next((text for text in row.refusals.values() if text.startswith("omission:")), "")
-        if said and row.node not in seen:
-            seen[row.node] = {"leaf": row.node, "at": row.at, "text": said.partition(": ")[2]}
+    with look.services.store.read() as tx:
+        for row in page.rows:
+            said = next((text for text in row.refusals.values() if text.startswith("omission:")), "")
+            if said and row.node not in seen and tx.totals.last_total(row.node, Quantity(row.quantity)) < row.end:
+                text = f"{said.partition(': ')[2].capitalize()}. {CLEARING}"
+                seen[row.node] = {"leaf": row.node, "at": row.at, "text": text}
     return list(seen.values())
 
 
