@@ -204,8 +204,8 @@ def explain(note: LedgerNote, tz: str, *, mine: bool = False) -> str:
         "close": f"Which readings of {note.node} had arrived for {span} was written down. No reading was opened.",
         "totals": f"One sum per interval over all homes of {note.node} ({quantity}{_homes(note)}) "
         f"was opened for {span}. Your reading is in it only together with the others.",
-        "halves": f"Sums over two halves of the homes of {note.node} ({quantity}{_homes(note)}) were opened for {span}, "
-        "drawn by lot: a total before it had been impossible, and a meter that spoils totals is looked for.",
+        "halves": f"Sums over two halves of the homes of {note.node} ({quantity}{_homes(note)}) were opened for {span},"
+        " drawn by lot: a total before it had been impossible, and a meter that spoils totals is looked for.",
         "bills": f"The bills of all homes of {note.node} for {span} were opened together: a few sums a home.",
         "late": f"Late readings of {note.node} for {span} entered the bills of several homes together.",
         "event": f"One number for each home that had agreed was opened about an event in {note.node}, {span}.",
