@@ -1,7 +1,7 @@
 """MDMS, the Meter Data Management System: the only place where a total or a bill's number comes to light.
 
 Runs at: the platform
-Sees: totals of at least 15 homes, each home's band sums of a billing period, counts of what is missing, halves that cannot be true
+Sees: totals of at least 15 homes, each home's band sums of a billing period, counts of what is missing
 Never sees: a reading, a load curve of a home, a key
 In: BlindSums from pes, Sums from keyholder
 Out: Total, Fact, Question, Alarm, Publication
