@@ -11,6 +11,7 @@ import pytest
 from quietgrid.billing import Bill
 from quietgrid.crypto.public.envelope import decode, unpack_signed
 from quietgrid.wire.messages import BookMessage
+from quietgrid.wire.vouching import Vouching, check_vouching
 from tests.api.town import Town, found_town
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,9 @@ def test_what_a_proof_needs(month: Town) -> None:
     assert (book.first, book.end) == (month.period.first, month.period.end)
     assert proof["scalars"] is None
     assert len(proof["closes"]) >= 30
+    vouching = decode(Vouching, b64decode(proof["vouching"]))
+    (meter,) = check_vouching(vouching, month.community.card, 1001, month.period).values()
+    assert meter.household == month.community.household_keys[1001].public
     assert month.client("neighbour").get(f"/api/v1/bills/1001/{PERIOD}/proof").status_code == 404
 
 

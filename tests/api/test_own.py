@@ -14,11 +14,12 @@ from quietgrid.accounts import Accounts, Role
 from quietgrid.crypto.public.envelope import decode, pack_signed, unpack_signed
 from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.crypto.unseal import PrivateKem
-from quietgrid.errors import QuietgridError, SignInError
+from quietgrid.errors import NotFoundError, QuietgridError, SignInError
 from quietgrid.household.links import HttpPlatform, SignedClient
 from quietgrid.wire.own import SealedSeries
 from quietgrid.wire.recovery import RecoveryRequest, Release, Takeover
 from quietgrid.wire.request_auth import authorization
+from quietgrid.wire.vouching import check_vouching
 from tests.api.town import Town
 
 
@@ -80,6 +81,14 @@ def test_the_households_client_talks_to_it(town: Town) -> None:
     assert platform.prices("day-ahead", town.period)
     with pytest.raises(QuietgridError):
         platform.sealed(2, 0, window)
+    meter = check_vouching(platform.vouching(town.period), community.card, 1001, town.period)[1]
+    assert meter.household == community.household_keys[1001].public
+    assert meter.keyholders == (0, 1, 2)
+    members = community.platform.members(town.period.first)
+    place = int(np.searchsorted(members.rows(meter.leaf), members.row_of[1]))
+    assert (meter.place, members.leaf_names[meter.leaf]) == (place, meter.section)
+    with pytest.raises(NotFoundError):
+        platform.invoice(town.period.first)  # there is no bill yet
 
 
 def test_msgpack_for_those_who_ask(town: Town) -> None:

@@ -757,7 +757,7 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "proofs": ("audit/proofs.html", proofs()),
         "proofs-empty": ("audit/proofs.html", proofs() | {"proof": None}),
         "account": ("account.html", account()),
-        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again."}),
+        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again.", "done": False}),
         "account-first": ("account.html", account(has_password=False) | {"done": False}),
         "error": ("error.html", error()),
         "aggregates": ("mdms/aggregates.html", aggregates()),

@@ -21,6 +21,7 @@ from quietgrid.lab.demo_state import DemoState, prepare
 from quietgrid.lab.up import Ports, supervise
 from quietgrid.model.closed import GateRules
 from quietgrid.runtime.clock import ClockFile
+from quietgrid.runtime.config import load
 from quietgrid.runtime.founding import read_card
 from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.runtime.supervisor import Supervisor
@@ -113,8 +114,9 @@ class Small:
         """The platform's store and answers in this process, once its own has ended. It reaches no keyholder."""
         card = read_card(self.demo.folders.card)
         return platform_at(
-            self.demo.folders, card, [_Nobody(i) for i in range(3)], ClockFile(self.state / "clock"), GateRules()
-        )
+            self.demo.folders, card, [_Nobody(i) for i in range(3)], ClockFile(self.state / "clock"), GateRules(),
+            load().database,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End all processes that the supervisor started."""
