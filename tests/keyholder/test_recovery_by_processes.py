@@ -27,7 +27,7 @@ from tests.household.test_whole_way import OwnPlatform
 from tests.keyholder.real import DAY, RealCommunity
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 """On a busy machine a process may take long to start."""
 
 

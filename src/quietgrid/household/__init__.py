@@ -3,7 +3,7 @@
 Runs at: home, or the household association on the home's behalf; its own web origin
 Sees: open readings of its own home, its own roots and keys, its bills, the privacy ledgers' entries about it
 Never sees: another home's readings, keys or bills; the keyholders' keys
-In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder
+In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder, Release from keyholder
 Out: Adoption, Consent, Omission
 """
 

@@ -4,7 +4,7 @@ Runs at: one of three separate bodies: household association, grid operator's pr
 Sees: two of a meter's three mask keys, closes, questions, opened answers, the peers' votes
 Never sees: ciphertexts, readings, the third key
 In: Enrol from meter, Members from registry, Close from pes, Question from mdms, Alarm from mdms, Consent from household
-Out: Vote, Sums, Ledger
+Out: Vote, Sums, Ledger, Release
 """
 
 from quietgrid.keyholder.parts import Parts
