@@ -3,12 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ContractFactory } from "ethers";
+import { ContractFactory, encodeBytes32String, id } from "ethers";
 import { startAnvil } from "../anvil.js";
 import { twoOfThree } from "../examples/two-of-three.mjs";
 import { ContractError, artifactOf, connectToContract } from "../index.js";
 import { execute } from "../safe.js";
 
+const REGULATOR = 3n;
 const GOVERNANCE = 6n;
 const FIRST_VALUES = [15, 100, 6_000, 0, 1_000_000, 86_400, 1_000_000];
 let anvil, folder, addresses, open;
@@ -97,6 +98,41 @@ test("what is not there is said", async () => {
   await refused(connect("DailyRoots"), /there is no contract at/);
   await refused(connect("CommunityParameters", { addresses: join(folder, "none.json") }), /no such file/);
   await refused(connect("CommunityParameters", { rpc: "http://127.0.0.1:9" }), /does not answer/);
+});
+
+// Connect by name, create an event: a verified utility may, for its region.
+test("a utility creates a reduction event", async () => {
+  const [regulator, utility] = await Promise.all([0, 1].map((number) => anvil.provider.getSigner(number)));
+  const manager = await deploy("AccessManager", regulator.address);
+  const authority = await manager.getAddress();
+  const parameters = await deploy("CommunityParameters", authority, FIRST_VALUES);
+  const utilities = await deploy("UtilityVerification", authority);
+  const consumers = await deploy("ConsumerRegistration", authority, 1_000);
+  const grid = await deploy("GridManagement", authority, [49_500, 50_500, 9_000, 11_000, 11_000]);
+  const at = await Promise.all([utilities, consumers, grid, parameters].map((one) => one.getAddress()));
+  const requests = await deploy("ReductionRequest", authority, ...at, [0, 7 * 86_400, 14_400, 10, 10_000_000, 1_000_000]);
+  await (await manager.grantRole(REGULATOR, regulator.address, 0)).wait();
+  const verify = utilities.getFunction("verify").fragment.selector;
+  await (await manager.setTargetFunctionRole(at[0], [verify], REGULATOR)).wait();
+
+  const [region, now] = [encodeBytes32String("DE-BE"), (await anvil.provider.getBlock("latest")).timestamp];
+  await (await utilities.connect(utility).applyForVerification(id("credentials"))).wait();
+  await (await utilities.verify(utility.address, id("credentials"), [region], now + 86_400 * 300)).wait();
+  Object.assign(process.env, { QUIETGRID_RPC: anvil.rpc, QUIETGRID_ADDRESSES: join(folder, "requests.json") });
+  await writeFile(join(folder, "requests.json"), JSON.stringify({ 31337: { ReductionRequest: await requests.getAddress() } }));
+  try {
+    const contract = await connectToContract("ReductionRequest", { signer: 1 });
+    open.push(contract.runner.provider);
+    const [start, duration, target, rate] = [now + 7_200, 3_600, 500_000, 200_000];
+    const receipt = await (await contract.createEvent(region, start, duration, target, rate)).wait();
+    assert.ok(receipt.logs.some((log) => log.fragment?.name === "EventCreated"));
+    const asked = await contract.eventOf(1);
+    assert.equal(asked.requester, utility.address);
+    assert.equal(asked.targetReduction, 500_000n);
+  } finally {
+    delete process.env.QUIETGRID_RPC;
+    delete process.env.QUIETGRID_ADDRESSES;
+  }
 });
 
 test("two of three operate, one does not, and a signature is good once", async () => {
