@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from quietgrid.accounts import Role, csrf_token
 from quietgrid.api.auth import SESSION
 from quietgrid.model.sending import SendState
 from quietgrid.store import Cut
+from quietgrid.store.answers import QuestionRow
 from quietgrid.web import create_site
 from quietgrid.web.kit import VISITOR
 from tests.api.town import BASE, Progress, Town
@@ -519,3 +521,30 @@ def test_a_visitor_of_the_demo_may_look_and_press_nothing(town: Town) -> None:
         follow_redirects=False, client=("127.0.0.1", 1),
     )  # fmt: skip
     assert own.get("/", headers=HTML).headers["location"] == "/signin?next=/"
+
+
+def test_a_stopped_section_is_said_until_it_is_answered_again(town: Town) -> None:
+    """A refusal for omissions newer than every answer; the cure stands beside it. An older one is over."""
+    store, file = town.services.store, town.community.folders.platform / "platform.db"
+    with store.read() as tx:
+        node, quantity = tx.totals.nodes()[0]
+        last = tx.totals.last_total(node, quantity)
+    said = b"omission: this leaf's totals are stopped: delivered readings were left out too often"
+    try:
+        for digest, first, shown in ((b"\xee" * 32, last, True), (b"\xdd" * 32, last - 4, False)):
+            with store.begin() as tx:
+                tx.answers.put_question(QuestionRow(digest, "totals", node, quantity.value, first, first + 4, b""))
+                tx.answers.put_refusal(digest, 0, said)
+            text = browser(town, "auditor").get("/mdms/quality").text
+            assert (f"Totals of {node} are stopped" in text) == shown
+            assert ("quietgrid audit clear FILE" in text) == shown
+            _forget(file, digest)
+    finally:
+        _forget(file, b"\xee" * 32, b"\xdd" * 32)
+
+
+def _forget(file: Path, *questions: bytes) -> None:
+    with sqlite3.connect(file) as db:
+        for digest in questions:
+            db.execute("delete from refusal where question = ?", (digest,))
+            db.execute("delete from question where hash = ?", (digest,))
