@@ -246,6 +246,24 @@ def test_nothing_is_sent_to_where_no_contract_is(village: Village) -> None:
     assert village.root(1) == 1
 
 
+def test_half_a_state_file_is_replaced_by_the_last_whole_one(village: Village) -> None:
+    """A kill while anvil writes leaves an empty file; what is lost is brought back by the outbox."""
+    village.anvil.stop()
+    village.anvil.start()  # what is whole now is kept
+    village.queue(1)
+    village.outbox.step()
+    village.outbox.step()
+    village.anvil.stop(signal.SIGKILL)
+    village.anvil.state.write_bytes(b'{"block": {"num')
+    village.anvil.start()
+    assert village.root(1) == 0
+    for _ in range(3):
+        village.clock.unix += village.terms.resend_s
+        village.outbox.step()
+    assert village.root(1) == 1
+    assert village.counts() == {"confirmed": 1}
+
+
 @pytest.mark.slow
 def test_fifty_kills_of_the_node(village: Village) -> None:
     """The node is killed at random moments; it may lose a second of blocks each time. Nothing is lost or doubled."""

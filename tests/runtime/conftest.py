@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chain.conftest import _anvil_is_there, anvil  # noqa: F401  (fixtures)
 from tests.runtime.hamlet import Hamlet
 
 

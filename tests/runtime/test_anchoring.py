@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from quietgrid.chain import abi
+from quietgrid.chain.node import Anvil
 from quietgrid.crypto.public import merkle
 from quietgrid.model.interval import DAY_S
 from quietgrid.runtime.anchoring import FRAMES, LEDGER, LOG, Anchoring
 from quietgrid.runtime.onchain import OnChain, StoreJournal, Wiring
 from quietgrid.store import open_platform
 from quietgrid.store.anchors import AnchorRow
-from tests.chain.conftest import Anvil, Village, _anvil_is_there, anvil, chain  # noqa: F401  (fixtures)
+from tests.chain.conftest import Village
 from tests.runtime.hamlet import FIRST_DAY, Hamlet, days
 
 
@@ -99,7 +100,7 @@ def test_a_crash_between_keeping_and_queueing_loses_no_root(hamlet: Callable[...
 
 
 @pytest.mark.slow
-def test_the_roots_are_on_the_chain(hamlet: Callable[..., Hamlet], anvil: Anvil, tmp_path: Path) -> None:  # noqa: F811
+def test_the_roots_are_on_the_chain(hamlet: Callable[..., Hamlet], anvil: Anvil, tmp_path: Path) -> None:
     town = hamlet()
     live(town, 0, 2)
     town.community.clock.unix = float((FIRST_DAY + 3) * DAY_S)

@@ -1,11 +1,19 @@
-"""Where the local chain's program is, and how it is started; light, so that a command can ask without loading web3."""
+"""Where the local chain's program is, and how it is run; light, so that a command can ask without loading web3.
+
+anvil writes its state over the old file, so a kill in that moment leaves half a file, which it refuses to read. A copy
+of the last whole one is kept beside it: what is missing then, deployment and outbox bring back.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
+import signal
+import subprocess
 from pathlib import Path
+from types import FrameType
 
 from quietgrid.errors import MissingExtraError
 
@@ -40,3 +48,51 @@ def words(port: int, state: Path) -> list[str]:
         str(find()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID), "--accounts", "0",
         "--state", str(state), "--state-interval", "1", "--silent", "--no-request-size-limit",
     ]  # fmt: skip
+
+
+def mend(state: Path) -> None:
+    """Before a start: keep a whole state file, or put the last whole one in the place of half a one."""
+    good = state.with_suffix(".good")
+    if _whole(state):
+        _copy(state, good)
+    elif good.exists():
+        _copy(good, state)
+    else:
+        state.unlink(missing_ok=True)
+
+
+def serve(port: int, folder: Path, pause_s: float = 20.0) -> int:
+    """Run the local chain until SIGTERM or SIGINT, keeping a whole copy of its state; its exit code."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = folder / "anvil.json"
+    mend(state)
+    child = subprocess.Popen(words(port, state), stdin=subprocess.DEVNULL)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        child.terminate()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while True:
+            try:
+                return child.wait(pause_s)
+            except subprocess.TimeoutExpired:
+                if _whole(state):
+                    _copy(state, state.with_suffix(".good"))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _whole(state: Path) -> bool:
+    try:
+        json.loads(state.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _copy(source: Path, target: Path) -> None:
+    fresh = target.with_suffix(".new")
+    shutil.copyfile(source, fresh)
+    os.replace(fresh, target)

@@ -2,7 +2,8 @@
 
 It starts without the well-known development accounts; who needs money for gas is given some (`fund`). Anyone who can
 reach its port can do so too, and more: it is for one machine, not for a community. A real one names a chain by URL.
-Traps: it writes its state once a second, so a kill may lose a second of blocks; it slows with the number of blocks.
+Traps: it writes its state once a second, so a kill may lose a second of blocks or, in the middle of writing, more (see
+`find`); it slows with the number of blocks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quietgrid.chain.client import Chain
-from quietgrid.chain.find import words
+from quietgrid.chain.find import mend, words
 from quietgrid.errors import UnavailableError
 
 
@@ -35,6 +36,11 @@ class Anvil:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def state(self) -> Path:
+        """Its state file."""
+        return self._folder / "anvil.json"
+
+    @property
     def pid(self) -> int:
         """Of the running process."""
         assert self._process is not None
@@ -47,9 +53,10 @@ class Anvil:
             UnavailableError: it ended or does not answer.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mend(self.state)
         with open(self._folder / "anvil.log", "ab") as log:
             self._process = subprocess.Popen(
-                [*words(self._port, self._folder / "anvil.json"), *self._more],
+                [*words(self._port, self.state), *self._more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         chain = Chain(self.url)

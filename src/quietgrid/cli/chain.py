@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,12 +74,9 @@ def node(*, port: int, state: Path | None = None) -> int:
         port: Port to listen on.
         state: Folder of databases and keys.
     """
-    from quietgrid.chain.find import words
+    from quietgrid.chain.find import serve
 
-    folder = _state(state) / "chain"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    line = words(port, folder / "anvil.json")
-    os.execv(line[0], line)
+    return max(0, serve(port, _state(state) / "chain"))
 
 
 @app.command

@@ -6,27 +6,27 @@ With a node of one's own the contracts are deployed once, by `quietgrid chain de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
 from quietgrid.chain.book import AddressBook
+from quietgrid.chain.built import names
 from quietgrid.chain.client import Chain
 from quietgrid.chain.deploy import Deployment, Step
 from quietgrid.chain.find import CHAIN_ID
 from quietgrid.chain.indexer import Indexer
 from quietgrid.chain.node import fund
 from quietgrid.chain.outbox import Outbox, Terms
-from quietgrid.chain.plan import DEMO_TERMS, MANAGER, Seats, community_plan
+from quietgrid.chain.plan import COUNCIL, DEMO_TERMS, MANAGER, OPERATOR, Seats, community_plan
 from quietgrid.chain.plan import Terms as PlanTerms
 from quietgrid.errors import ConfigError
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.anchoring import Anchoring
 from quietgrid.runtime.onchain import ChainWork, OnChain, StoreJournal, Wiring
 from quietgrid.runtime.platform import Platform
+from quietgrid.runtime.settling import Settling, Treasury
 from quietgrid.store.anchors import AnchorRow
 from quietgrid.store.stores import PlatformStore
 
@@ -50,8 +50,9 @@ class ChainFolder:
         return Account.load_or_create(self.path / "keys" / f"{name}.key")
 
 
-OPERATORS, COUNCIL, GUARDIANS, REPORTERS = 3, 3, 2, 3
-FOUNDERS = 5
+PAYEES = ("supplier", "tax")
+"""Organisations that bills pay."""
+OWNERS, GUARDIANS, REPORTERS, FOUNDERS = 3, 2, 3, 5
 GRID_EACH = 1_000 * 10**18
 
 
@@ -62,8 +63,8 @@ def seats(folder: ChainFolder) -> Seats:
         return tuple(folder.account(f"{name}-{number}").address for number in range(count))
 
     return Seats(
-        folder.account("deployer").address, folder.account("engine").address, group("operator", OPERATORS),
-        group("council", COUNCIL), group("guardian", GUARDIANS), folder.account("regulator").address,
+        folder.account("deployer").address, folder.account("engine").address, group("operator", OWNERS),
+        group("council", OWNERS), group("guardian", GUARDIANS), folder.account("regulator").address,
         group("reporter", REPORTERS), dict.fromkeys(group("member", FOUNDERS), GRID_EACH),
     )  # fmt: skip
 
@@ -110,7 +111,9 @@ def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations:
     journal = StoreJournal(store)
     engine = folder.account("engine")
     outbox = Outbox(chain, engine, journal, Terms(chain_id, confirmations=depth), SystemClock())
-    indexer = Indexer(chain, addresses, journal, depth)
+    heard = {name: addresses[name] for name in names() if name in addresses}
+    heard |= {f"Safe#{name}": addresses[name] for name in (OPERATOR, COUNCIL) if name in addresses}
+    indexer = Indexer(chain, heard, journal, depth)
     return OnChain(store, Wiring(outbox, indexer, chain_id, url, engine.address, addresses))
 
 
@@ -118,13 +121,18 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     """The platform's chain, ready, and what is done for it at every look: anchoring the days that are over."""
     parts = platform.parts
     onchain = chain_at(folder, url, parts.store, confirmations)
-    anchoring = Anchoring(parts.store, platform.keyholders, parts.clock, partial(queue_roots, onchain))
+
+    def queue(day: int, rows: list[AnchorRow]) -> None:
+        onchain.anchor(f"roots {day}", day, rows)
+
+    anchoring = Anchoring(parts.store, platform.keyholders, parts.clock, queue)
     anchoring.again()
-    return ChainWork(onchain, [anchoring.step])
+    paid_from = treasury(folder, Chain(url), onchain.addresses)
+    settling = Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k)
+    return ChainWork(onchain, [anchoring.step, settling.step])
 
 
-def queue_roots(onchain: OnChain, day: int, rows: list[AnchorRow]) -> bool:
-    """Queue the roots of a day; False if they were queued before."""
-    kinds, roots, leaves = [r.kind for r in rows], [r.root for r in rows], [r.leaves for r in rows]
-    call = abi.call("DailyRoots", onchain.addresses["DailyRoots"], "anchor", day, kinds, roots, leaves)
-    return onchain.queue(f"roots {day}", call)
+def treasury(folder: ChainFolder, chain: Chain, addresses: Mapping[str, str]) -> Treasury:
+    """The operator's account with the keys of two of its owners, and the organisations' accounts, in one folder."""
+    payees = {name: folder.account(name).address for name in PAYEES}
+    return Treasury(chain, addresses, [folder.account(f"operator-{n}") for n in range(2)], payees)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from quietgrid.errors import QuietgridError, UnavailableError
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.model.sending import ChainEvent, Sending
+from quietgrid.store.anchors import AnchorRow
 from quietgrid.store.stores import PlatformStore
 
 if TYPE_CHECKING:
@@ -114,6 +115,11 @@ class OnChain:
         self._looked = False
 
     @property
+    def account(self) -> str:
+        """The engine's address."""
+        return self._wiring.account
+
+    @property
     def addresses(self) -> Mapping[str, str]:
         """The contracts by name."""
         return self._wiring.addresses
@@ -126,6 +132,15 @@ class OnChain:
         """
         with self._store.begin() as tx:
             return tx.chain.queue(key, self._wiring.account, call.to, call.data, call.what)
+
+    def anchor(self, key: str, day: int, rows: Sequence[AnchorRow]) -> bool:
+        """Put roots of a day on their way to `DailyRoots`; False if the key is known."""
+        from quietgrid.chain import abi
+
+        kinds, roots, leaves = [r.kind for r in rows], [r.root for r in rows], [r.leaves for r in rows]
+        return self.queue(
+            key, abi.call("DailyRoots", self.addresses["DailyRoots"], "anchor", day, kinds, roots, leaves)
+        )
 
     def step(self) -> Report | None:
         """One look: send what is due, take what is new; None while the node is away.

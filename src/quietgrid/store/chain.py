@@ -96,6 +96,11 @@ class ChainTables(Tables):
             query = query.where(_sending.c.seq < before)
         return self._sendings(query)
 
+    def newest(self, prefix: str, limit: int = 1) -> list[Sending]:
+        """The newest whose keys begin so."""
+        query = sa.select(_sending).where(_sending.c.key.startswith(prefix, autoescape=True))
+        return self._sendings(query.order_by(_sending.c.seq.desc()).limit(limit))
+
     def again(self, key: str) -> None:
         """Queue one that failed once more, as a person decided.
 

@@ -58,15 +58,35 @@ class Postings(Tables):
             query = query.where(both.c.account.startswith(prefix, autoescape=True))
         return {str(account): int(amount) for account, amount in self._c.execute(query)}
 
-    def unsettled(self, *, code: str = "", until: int | None = None) -> list[Posting]:
-        """Postings no batch has taken yet, by id; of one code, or of periods that begin before a slot."""
+    def unsettled(self, *, code: str = "", until: int | None = None, period: int | None = None) -> list[Posting]:
+        """Postings no batch has taken yet, by id; of one code, of one period, of periods that begin before a slot."""
         taken = sa.select(_settled.c.id).where(_settled.c.id == _posting.c.id)
         query = sa.select(_posting).where(~taken.exists()).order_by(_posting.c.id)
         if code:
             query = query.where(_posting.c.code == code)
+        if period is not None:
+            query = query.where(_posting.c.period == period)
         if until is not None:
             query = query.where(_posting.c.period < until)
         return self._postings(query)
+
+    def oldest_unsettled(self, code: str) -> int | None:
+        """The first slot of the oldest period with postings of a code that no batch has taken."""
+        taken = sa.select(_settled.c.id).where(_settled.c.id == _posting.c.id)
+        query = sa.select(sa.func.min(_posting.c.period)).where(_posting.c.code == code, ~taken.exists())
+        found = self._c.execute(query).scalar()
+        return None if found is None else int(found)
+
+    def of_period(self, period: int, code: str) -> list[Posting]:
+        """A period's postings of a code that no batch has taken, by id."""
+        return self.unsettled(code=code, period=period)
+
+    def batches(self) -> dict[str, list[Posting]]:
+        """What each settlement batch took."""
+        out: dict[str, list[Posting]] = {}
+        for name in self._c.execute(sa.select(_settled.c.batch).distinct().order_by(_settled.c.batch)).scalars():
+            out[str(name)] = self.of_batch(str(name))
+        return out
 
     def settle(self, ids: Sequence[str], batch: str) -> None:
         """Say which batch took them.

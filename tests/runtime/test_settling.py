@@ -1,0 +1,169 @@
+"""A billing period of real bills, settled on a real chain by two of three, and compared by somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quietgrid.chain.built import safe_is_there
+from quietgrid.chain.node import Anvil
+from quietgrid.crypto.public import merkle
+from quietgrid.model.posting import Posting
+from quietgrid.model.sending import SendState
+from quietgrid.runtime.chain_at import ChainFolder, chain_at, treasury
+from quietgrid.runtime.chain_audit import compare
+from quietgrid.runtime.onchain import OnChain
+from quietgrid.runtime.settling import KEY, Settling, bill_record
+from quietgrid.store import BillRow, open_platform
+from quietgrid.store.stores import PlatformStore
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not safe_is_there(), reason="npm has not brought the Safe (make setup)"),
+]
+PERIOD, PER_DAY, HOMES = 17_000 * 96, 96, 20
+RESOLUTION = 900
+
+
+def bills(period: int, homes: int = HOMES) -> list[Posting]:
+    """Postings as billing makes them: use, export credit, VAT."""
+    out = []
+    for home in range(homes):
+        account, key = f"home:{home:016x}", f"{home}-{period}"
+        out.append(Posting(f"{key}:0", account, "supplier:energy", 20_000_000 + home * 1_017, 70_000, "bill"))
+        out.append(Posting(f"{key}:1", "supplier:feed-in", account, 3_000_000, 9_000, "bill"))
+        out.append(Posting(f"{key}:vat", account, "tax:vat", 3_230_000 + home * 193, 0, "bill"))
+    return out
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[PlatformStore]:
+    opened = open_platform(tmp_path / "platform.db")
+    yield opened
+    opened.close()
+
+
+def post(store: PlatformStore, period: int, homes: int = HOMES) -> None:
+    with store.begin() as tx:
+        tx.postings.post(bills(period, homes), period)
+        tx.billing.put([BillRow(1, period, period + 30 * PER_DAY, 1, 0, "EUR", [], {})])
+
+
+@pytest.fixture
+def ready(store: PlatformStore, anvil: Anvil, tmp_path: Path) -> Callable[[], tuple[OnChain, Settling]]:
+    folder = ChainFolder(tmp_path / "state")
+
+    def made() -> tuple[OnChain, Settling]:
+        onchain = chain_at(folder, anvil.url, store)
+        from quietgrid.chain.client import Chain
+
+        paid_from = treasury(folder, Chain(anvil.url), onchain.addresses)
+        return onchain, Settling(store, onchain, paid_from, RESOLUTION, 15)
+
+    return made
+
+
+def lines(store: PlatformStore, onchain: OnChain, anvil: Anvil, tmp_path: Path) -> dict[str, bool]:
+    from quietgrid.chain.client import Chain
+
+    chain = Chain(anvil.url)
+    payees = treasury(ChainFolder(tmp_path / "state"), chain, onchain.addresses).payees
+    return {line.what: line.holds for line in compare(store, chain, onchain.addresses, payees)}
+
+
+def test_two_periods_are_settled_once_each(
+    ready: Callable[[], tuple[OnChain, Settling]],
+    store: PlatformStore,
+    anvil: Anvil,
+    tmp_path: Path,
+) -> None:
+    onchain, settling = ready()
+    post(store, PERIOD)
+    post(store, PERIOD + 30 * PER_DAY)
+    assert settling.step() == f"bills {PERIOD}"
+    assert settling.step() == ""  # one is on its way
+    for _ in range(3):
+        onchain.step()
+    assert settling.step() == f"bills {PERIOD + 30 * PER_DAY}"
+    for _ in range(3):
+        onchain.step()
+    assert settling.step() == ""
+    found = lines(store, onchain, anvil, tmp_path)
+    assert found
+    assert all(found.values()), [what for what, holds in found.items() if not holds]
+    with store.read() as tx:
+        assert tx.postings.unsettled() == []
+        assert len([one for one in tx.chain.sendings() if one.key.startswith(KEY)]) == 2
+
+
+def test_the_comparison_notices(
+    ready: Callable[[], tuple[OnChain, Settling]],
+    store: PlatformStore,
+    anvil: Anvil,
+    tmp_path: Path,
+) -> None:
+    """Books that say something else than what was paid, and a root that is not what was anchored."""
+    onchain, settling = ready()
+    post(store, PERIOD)
+    settling.step()
+    for _ in range(3):
+        onchain.step()
+    with store.begin() as tx:
+        tx.postings.post([Posting("extra", "home:1", "tax:vat", 1, 0, "bill")], PERIOD)
+        tx.postings.settle(["extra"], "bills extra")
+    found = lines(store, onchain, anvil, tmp_path)
+    assert not found["paid to tax"]
+    assert found["paid to supplier"]
+
+
+def test_a_crash_and_a_lost_second_settle_nothing_twice(
+    ready: Callable[[], tuple[OnChain, Settling]],
+    store: PlatformStore,
+    anvil: Anvil,
+    tmp_path: Path,
+) -> None:
+    onchain, settling = ready()
+    anvil.stop()  # asked to end, it keeps all: the contracts are there from now on
+    anvil.start()
+    post(store, PERIOD)
+    settling.step()
+    onchain.step()
+    import signal
+
+    anvil.stop(signal.SIGKILL)
+    anvil.start()
+    onchain, settling = ready()  # a new process
+    for _ in range(8):
+        settling.step()
+        onchain.step()
+    found = lines(store, onchain, anvil, tmp_path)
+    assert all(found.values()), [what for what, holds in found.items() if not holds]
+    with store.read() as tx:
+        assert tx.chain.newest(KEY)[0].state is SendState.CONFIRMED
+
+
+def test_too_few_homes_are_not_settled(ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore) -> None:
+    _, settling = ready()
+    post(store, PERIOD, homes=14)
+    assert settling.step() == ""
+
+
+def test_a_home_shows_its_bill_below_the_root(
+    ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore
+) -> None:
+    _, settling = ready()
+    post(store, PERIOD)
+    name = settling.step()
+    with store.read() as tx:
+        leaves = tx.anchors.leaves(name)
+        (row,) = tx.anchors.of_day((PERIOD + 30 * PER_DAY - 1) // PER_DAY)
+    digests = [leaf.digest for leaf in leaves]
+    path = merkle.all_paths(digests)[1][7]
+    home = leaves[7].subject
+    owed = sum(
+        (p.amount_micro if p.debit == home else -p.amount_micro) for p in bills(PERIOD) if home in (p.debit, p.credit)
+    )
+    leaf = merkle.leaf_hash(bill_record(home, name, owed), leaves[7].salt or b"")
+    assert merkle.root_from_path(leaf, 7, len(leaves), path) == row.root
