@@ -29,7 +29,7 @@ from quietgrid.model.total import Fact, Status, Total
 from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.ciphertexts import Ciphertexts
 from quietgrid.runtime.keyholders import Keyholders
-from quietgrid.runtime.withheld import finding, withhold
+from quietgrid.runtime.withheld import named_liars, withhold
 from quietgrid.store import CloseRow, PlatformStore, QuestionRow
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
 from quietgrid.wire.links import Outcome
@@ -135,13 +135,19 @@ class Answering:
         fetch = self._fetcher(members)
         fetch.refresh()
         opened: list[Opening] = []
+        with self._store.read() as tx:
+            liars = named_liars(tx)
         for at, (question, sums) in enumerate(zip(questions, kept, strict=True)):
             digest = signed[at].hash()
             if len(sums) < 2:
                 self._note_refusals(question, digest, {i: a[at] for i, a in answers.items()}, outcomes)
                 continue
+            honest = {index: own for index, own in sums.items() if index != liars.get(digest)}
+            if len(honest) < 2:  # the third keyholder is away
+                outcomes.waiting += 1
+                continue
             try:
-                opened.append(self._open(question, digest, self._without_liar(digest, sums), members))
+                opened.append(self._open(question, digest, honest, members))
             except LiarError as error:
                 outcomes.liars.append(error)
                 self._note_liar(question, digest, error)
@@ -352,12 +358,6 @@ class Answering:
             closes = [unpack_signed(tx.answers.close(digest).signed) for digest in hashes]
         for at in range(0, len(closes), 256):
             self._keyholders.vote(closes[at : at + 256])
-
-    def _without_liar(self, digest: bytes, sums: dict[int, Sums]) -> dict[int, Sums]:
-        """The sums but for those of the keyholder that the auditor named for this question (`runtime.disputes`)."""
-        with self._store.read() as tx:
-            found = finding(tx, digest)
-        return sums if found is None else {index: own for index, own in sums.items() if index != found.liar}
 
     def _note_liar(self, question: QuestionMessage, digest: bytes, error: LiarError) -> None:
         """Keep it for the auditor; a line in the log when it is new."""

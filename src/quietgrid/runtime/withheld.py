@@ -38,3 +38,9 @@ def finding(tx: PlatformTx, question: bytes) -> Finding | None:
     """What the auditor found about a question."""
     data = tx.documents.find(FINDING, question.hex())
     return None if data is None else decode(Finding, unpack_signed(data).body)
+
+
+def named_liars(tx: PlatformTx) -> dict[bytes, int]:
+    """Question -> the keyholder whose sums of it do not count any more, since the auditor named it."""
+    found = [decode(Finding, unpack_signed(data).body) for data in tx.documents.all(FINDING).values()]
+    return {one.question: one.liar for one in found}
