@@ -13,7 +13,10 @@ from quietgrid.lab.local import LocalLink
 from quietgrid.model.question import Kind
 from quietgrid.model.total import Status
 from quietgrid.runtime.answering import Answering
+from quietgrid.runtime.disputes import Disputes
+from quietgrid.runtime.founding import identity
 from quietgrid.runtime.keyholders import Keyholders
+from quietgrid.wire.disputes import Finding
 from quietgrid.wire.links import Outcome
 from quietgrid.wire.messages import QuestionMessage, Sums
 from tests.runtime.hamlet import Hamlet, days
@@ -178,3 +181,21 @@ def test_nothing_to_ask(hamlet: Callable[..., Hamlet]) -> None:
     town = hamlet()
     outcomes = town.platform.answering.ask([], town.members)
     assert (outcomes.answered, outcomes.waiting) == (0, 0)
+
+
+def test_with_a_liar_named_and_the_third_away_it_waits(hamlet: Callable[..., Hamlet]) -> None:
+    """Two answered and contradict each other; one is named: the other alone opens nothing, and stops nobody."""
+    town = hamlet()
+    meddle(town, 1, plus_one((0,)))
+    town.community.stop_keyholder(2)
+    town.community.measure(town.readings(days(0, 1)))
+    assert [liar.suspects for liar in town.community.settle().liars] == [(0, 1)]
+    found = Disputes(town.platform.parts).withheld()
+    assert [(item.pairs, item.suspects, item.finding) for item in found] == [((0,), (0, 1), None)]
+    auditor = identity(town.community.folders.state / "auditor")
+    community = town.community.card.community
+    finding = Finding(community, found[0].question, 0, 1, 0, 0, 0, "it signed two sums", 0.0)
+    assert Disputes(town.platform.parts).take(auditor.sign(finding))
+    again = town.platform.resume()
+    assert (again.answered, again.waiting, again.liars) == (0, 1, [])
+    assert len(withheld(town)) == 1, "told once, however often it is asked"
