@@ -183,6 +183,43 @@ def outbox(*, state: Path | None = None, only: str = "", limit: int = 20, as_jso
 
 
 @app.command
+def check(*, rpc: Rpc = "", state: Path | None = None, as_json: Json = False) -> int:
+    """Compare every root and every balance on the chain with the books, without the code that put them there.
+
+    Args:
+        state: Folder of databases and keys.
+    """
+    from quietgrid.chain.client import Chain
+    from quietgrid.errors import VerificationError
+    from quietgrid.runtime.chain_at import treasury
+    from quietgrid.runtime.chain_audit import compare
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, platform_database
+    from quietgrid.store import open_platform
+
+    folder, chain = _folder(state), Chain(_node(state, rpc))
+    addresses = folder.book.of(chain.chain_id())
+    if not addresses:
+        raise ConfigError("no contract is on this chain", where=chain.url, fix="`quietgrid chain deploy`")
+    store = open_platform(platform_database(Folders(_state(state)), load().database))
+    try:
+        lines = compare(store, chain, addresses, treasury(folder, chain, addresses).payees)
+    finally:
+        store.close()
+    wrong = [line for line in lines if not line.holds]
+    data = {
+        "compared": len(lines), "holds": not wrong,
+        "different": [{"what": line.what, "books": line.books, "chain": line.chain} for line in wrong],
+    }  # fmt: skip
+    said = [f"{line.what}: the books say {line.books}, the chain {line.chain}" for line in wrong]
+    emit(as_json, data, said or [f"{len(lines)} roots and balances are on the chain as the books have them"])
+    if wrong:
+        what = f"{len(wrong)} of {len(lines)} do not agree"
+        raise VerificationError(what, where="chain", fix="wait until the outbox is empty, then look again")
+    return 0
+
+
+@app.command
 def retry(key: str, *, state: Path | None = None, as_json: Json = False) -> int:
     """Send one that failed again, under a new nonce.
 
