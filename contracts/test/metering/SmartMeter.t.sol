@@ -212,8 +212,8 @@ contract SmartMeterTest is MeterCommunity {
         }
     }
 
-    /// @dev For halmos, too: never above 64 bits, never below what the power gives, less than one Wh above it.
-    function check_mostWattHours(uint64 power, uint64 elapsed) public view {
+    /// @dev Never above 64 bits, never below what the power gives, less than one Wh above it.
+    function mostWattHours(uint64 power, uint64 elapsed) internal view {
         uint256 most = meter.mostWattHours(power, elapsed);
         assert(most <= type(uint64).max);
         if (most < type(uint64).max) {
@@ -223,7 +223,7 @@ contract SmartMeterTest is MeterCommunity {
     }
 
     function testFuzz_MostWattHours(uint64 power, uint64 elapsed) public view {
-        check_mostWattHours(power, elapsed);
+        mostWattHours(power, elapsed);
     }
 }
 

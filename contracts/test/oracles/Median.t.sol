@@ -3,21 +3,12 @@ pragma solidity ^0.8.28;
 
 import {Median} from "../../src/oracles/Median.sol";
 import {Test} from "../Test.sol";
+import {MedianProofs} from "../proofs/Median.t.sol";
 
-/// @notice The arithmetic of rounds. `check_` functions are for halmos (all inputs), `testFuzz_` for forge.
-contract MedianTest is Test {
-    /// @dev At least half are not above the median of three, at least half not below, and it is one of them.
-    function check_middleOfThree(int256 a, int256 b, int256 c) public pure {
-        int256[] memory values = new int256[](3);
-        (values[0], values[1], values[2]) = (a, b, c);
-        int256 found = Median.middle(values);
-        assert(found == a || found == b || found == c);
-        assert((a <= found ? 1 : 0) + (b <= found ? 1 : 0) + (c <= found ? 1 : 0) >= 2);
-        assert((a >= found ? 1 : 0) + (b >= found ? 1 : 0) + (c >= found ? 1 : 0) >= 2);
-    }
-
+/// @notice The arithmetic of rounds: what is proven, with random values too, and the rest.
+contract MedianTest is Test, MedianProofs {
     /// @dev One that lies can't move the median of three out of what the two others say.
-    function check_oneLiarOfThreeIsBounded(int256 honest, int256 other, int256 lie) public pure {
+    function oneLiarOfThreeIsBounded(int256 honest, int256 other, int256 lie) internal pure {
         int256[] memory values = new int256[](3);
         (values[0], values[1], values[2]) = (lie, honest, other);
         int256 found = Median.middle(values);
@@ -25,41 +16,18 @@ contract MedianTest is Test {
         assert(found >= low && found <= high);
     }
 
-    function check_meanIsBetweenAndInTheMiddle(int256 a, int256 b) public pure {
-        int256 found = Median.mean(a, b);
-        (int256 low, int256 high) = a < b ? (a, b) : (b, a);
-        assert(found >= low && found <= high);
-        uint256 left = Median.distance(found, low);
-        uint256 right = Median.distance(high, found);
-        assert(left == right || left + 1 == right);
-        assert(found == Median.mean(b, a));
-    }
-
-    function check_distanceIsSymmetricAndExact(int256 a, int256 b) public pure {
-        uint256 apart = Median.distance(a, b);
-        assert(apart == Median.distance(b, a));
-        assert((apart == 0) == (a == b));
-        unchecked {
-            assert(a < b ? uint256(a) + apart == uint256(b) : uint256(b) + apart == uint256(a));
-        }
-    }
-
-    function check_boundIsNoLessThanTheSmallest(int192 centre, uint16 permyriad, uint128 smallest) public pure {
-        assert(Median.bound(centre, permyriad, smallest) >= smallest);
-    }
-
     function testFuzz_MiddleOfThree(int256 a, int256 b, int256 c) public pure {
-        check_middleOfThree(a, b, c);
-        check_oneLiarOfThreeIsBounded(a, b, c);
+        check_MiddleOfThree(a, b, c);
+        oneLiarOfThreeIsBounded(a, b, c);
     }
 
     function testFuzz_MeanAndDistance(int256 a, int256 b) public pure {
-        check_meanIsBetweenAndInTheMiddle(a, b);
-        check_distanceIsSymmetricAndExact(a, b);
+        check_MeanIsInTheMiddle(a, b);
+        check_DistanceIsExact(a, b);
     }
 
     function testFuzz_Bound(int192 centre, uint16 permyriad, uint128 smallest) public pure {
-        check_boundIsNoLessThanTheSmallest(centre, permyriad, smallest);
+        check_BoundIsNoLessThanTheSmallest(centre, permyriad, smallest);
     }
 
     /// @dev Of any number: as many not above as not below, and the order of the values does not matter.

@@ -4,10 +4,10 @@ pragma solidity ^0.8.28;
 import {Compliance} from "../../src/response/Compliance.sol";
 import {Test} from "../Test.sol";
 
-/// @notice The arithmetic of requests. `check_` functions are for halmos (all inputs), `testFuzz_` for forge.
+/// @notice The arithmetic of requests.
 contract ComplianceTest is Test {
     /// @dev Exact to one ten-thousandth, and met just when the target is.
-    function check_share(uint64 target, uint64 delivered) public pure {
+    function share(uint64 target, uint64 delivered) internal pure {
         if (target == 0) return;
         uint256 found = Compliance.share(target, delivered);
         assert((found >= 10_000) == (delivered >= target));
@@ -18,13 +18,13 @@ contract ComplianceTest is Test {
     }
 
     /// @dev Who delivers more complies no less.
-    function check_shareGrows(uint64 target, uint64 less, uint64 more) public pure {
+    function shareGrows(uint64 target, uint64 less, uint64 more) internal pure {
         if (target == 0 || less > more) return;
         assert(Compliance.share(target, less) <= Compliance.share(target, more));
     }
 
     /// @dev Covers what is over the threshold and less than one Wh more; nothing when nothing is over.
-    function check_excess(uint64 power, uint64 threshold, uint64 duration, uint64 most) public pure {
+    function excess(uint64 power, uint64 threshold, uint64 duration, uint64 most) internal pure {
         uint256 found = Compliance.excess(power, threshold, duration, most);
         assert(found <= most);
         if (power <= threshold) {
@@ -35,7 +35,7 @@ contract ComplianceTest is Test {
         }
     }
 
-    function check_loweredIsNoMore(uint64 value, uint16 permyriad) public pure {
+    function loweredIsNoMore(uint64 value, uint16 permyriad) internal pure {
         if (permyriad > 10_000) return;
         assert(Compliance.lowered(value, permyriad) <= value);
         assert(Compliance.lowered(value, 0) == value);
@@ -43,28 +43,28 @@ contract ComplianceTest is Test {
     }
 
     /// @dev Between the two temperatures nothing is added.
-    function check_weatherAddsOnlyOutside(int32 t, int32 cold, int32 hot, uint64 perCold, uint64 perHot) public pure {
+    function weatherAddsOnlyOutside(int32 t, int32 cold, int32 hot, uint64 perCold, uint64 perHot) internal pure {
         if (cold > hot) return;
         uint64 load = Compliance.weatherLoad(t, cold, hot, perCold, perHot);
         if (t >= cold && t <= hot) assert(load == 0);
     }
 
     function testFuzz_Share(uint64 target, uint64 less, uint64 more) public pure {
-        check_share(target, less);
-        check_shareGrows(target, less, more);
+        share(target, less);
+        shareGrows(target, less, more);
     }
 
     function testFuzz_Excess(uint64 power, uint64 threshold, uint64 duration, uint64 most) public pure {
-        check_excess(power, threshold, duration, most);
-        check_excess(power, threshold, duration, type(uint64).max);
+        excess(power, threshold, duration, most);
+        excess(power, threshold, duration, type(uint64).max);
     }
 
     function testFuzz_Lowered(uint64 value, uint16 permyriad) public pure {
-        check_loweredIsNoMore(value, permyriad);
+        loweredIsNoMore(value, permyriad);
     }
 
     function testFuzz_Weather(int32 t, int32 cold, int32 hot, uint64 perCold, uint64 perHot) public pure {
-        check_weatherAddsOnlyOutside(t, cold, hot, perCold, perHot);
+        weatherAddsOnlyOutside(t, cold, hot, perCold, perHot);
     }
 
     function test_Examples() public pure {
