@@ -46,9 +46,7 @@ class Port:
             VerificationError: not signed by a household here. NotFoundError: the meter is not at its home.
         """
         with self._lock:
-            asked = verify_authorization(
-                authorization, ("GET", target, b""), self._key_of, time.time(), self._nonces
-            )
+            asked = verify_authorization(authorization, ("GET", target, b""), self._key_of, time.time(), self._nonces)
         if asked.community != self._card.community:
             raise VerificationError("signed for another community", where="Authorization", fix="sign for this one")
         query = parse_qs(urlsplit(target).query)
