@@ -50,7 +50,7 @@ def doctor(*, file: Path | None = None, as_json: Json = False) -> int:
     settings = load(file)
     findings = [
         python(), kernel(), openssl(), database(settings.state), postgresql(), program("Node", "node", "setting up"),
-        program("Chromium", "chromium", "the browser tests"), *ports(settings), disk(settings.state),
+        program("Chromium", "chromium", "the browser tests"), chain(settings), *ports(settings), disk(settings.state),
     ]  # fmt: skip
     wrong = [f for f in findings if f.state == WRONG]
     width = max(len(f.what) for f in findings)
@@ -145,6 +145,25 @@ def program(what: str, command: str, use: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired):
         version = "found, but it does not start"
     return Finding(what, OK, version)
+
+
+def chain(settings: Settings) -> Finding:
+    """Whether the chain of the settings can be used: our own needs two things that npm brings."""
+    from quietgrid.chain.built import safe_is_there
+    from quietgrid.chain.find import find
+    from quietgrid.errors import MissingExtraError
+
+    if settings.chain == "off":
+        return Finding("Chain", NOTE, "off: nothing is anchored or settled", "set `chain` to `local` or to a node")
+    if settings.chain != "local":
+        return Finding("Chain", OK, f"node at {settings.chain}; `quietgrid chain status` asks it")
+    try:
+        found = find()
+    except MissingExtraError as error:
+        return Finding("Chain", NOTE, f"{error.what}; everything else works without", error.fix)
+    if not safe_is_there():
+        return Finding("Chain", NOTE, "the Safe's contracts are not there", "run `make setup`: npm brings them")
+    return Finding("Chain", OK, f"local, by {found}")
 
 
 def ports(settings: Settings) -> list[Finding]:

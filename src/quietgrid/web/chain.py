@@ -17,7 +17,7 @@ from quietgrid.web.kit import Look, Looking, Sent, go
 
 router = APIRouter(include_in_schema=False)
 ROWS = 25
-DAYS = 15
+DAYS = 7
 TONES = {
     "live": "ok", "away": "warn", "starting": "idle", "off": "idle", "confirmed": "ok", "failed": "bad",
     "same": "ok", "waiting": "warn", "different": "bad", "unknown": "idle",
