@@ -14,6 +14,7 @@ everything else goes on. web3 and its family are imported only in this room, and
 | `indexer` | events of final blocks, and what a reorganisation takes back |
 | `deploy` | puts the contracts and their roles on a chain; can be interrupted |
 | `book` | addresses by chain |
+| `netted` | a batch of trades as the settlement contract takes it |
 
 Privacy: nothing of this room ever holds a reading, a pseudonym or an unsalted hash of personal data.
 Source: DESIGN 7.
