@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,27 @@ def node() -> str:
 
 
 @pytest.fixture
-def workshop(node: str, tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A copy of the contracts for tools that build in their own way, and an environment in which they find forge."""
+def workshop(node: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A copy of the contracts for tools that build in their own way, and an environment in which they find forge.
+
+    Not under pytest's own folder: slither takes contracts below a folder with "test" in its name for tests.
+    """
+    with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
+        yield fill(node, Path(folder))
+
+
+def fill(node: str, folder: Path) -> tuple[Path, dict[str, str]]:
     forge = next((CONTRACTS / "node_modules" / "@foundry-rs").glob("forge-*/bin"), None)
     if forge is None or not (TOOLS / "halmos").exists() or not (TOOLS / "slither").exists():
         pytest.skip(NO_TOOLS)
-    copy = tmp_path / "contracts"
+    copy = folder / "contracts"
     copy.mkdir()
     for name in ("src", "test", "tools"):
         shutil.copytree(CONTRACTS / name, copy / name)
     shutil.copy(CONTRACTS / "foundry.toml", copy)
     shutil.copy(CONTRACTS / "package.json", copy)
     (copy / "node_modules").symlink_to(CONTRACTS / "node_modules")
-    (tmp_path / "vectors").symlink_to(ROOT / "vectors")
+    (folder / "vectors").symlink_to(ROOT / "vectors")
     return copy, {"PATH": f"{forge}:{Path(node).parent}:{os.environ['PATH']}"}
 
 
