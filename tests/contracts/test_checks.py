@@ -50,7 +50,7 @@ def node() -> str:
 def workshop(node: str) -> Iterator[tuple[Path, dict[str, str]]]:
     """A copy of the contracts for tools that build in their own way, and an environment in which they find forge.
 
-    Not under pytest's own folder: slither takes contracts below a folder with "test" in its name for tests.
+    Not under pytest's own folder: the filter below leaves out every path with "test" in it.
     """
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
         yield fill(node, Path(folder))
