@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keyholder": ("quietgrid.cli.keyholder", "Be one of the three keyholders: serve, init, rotate."),
     "audit": ("quietgrid.cli.audit", "Find out, as the auditor, which keyholder lied about a withheld answer."),
     "verify": ("quietgrid.cli.verify", "Check a bill, an audit log, an answer or a whole bundle, offline."),
+    "chain": ("quietgrid.cli.chain", "Deploy the contracts; see what waits for the chain and what they said."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),
     "doctor": ("quietgrid.cli.doctor", "Look at this machine: what is there, what is missing, how to fix it."),
     "version": ("quietgrid.cli.version", "Say which version this is."),

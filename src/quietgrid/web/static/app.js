@@ -93,13 +93,13 @@ document.addEventListener("change", (event) => {
   if (form) form.requestSubmit();
 });
 
-let afterG = 0;
 // A file is read here and put into the field it is for; it leaves only with the form.
 document.addEventListener("change", async (event) => {
   const input = event.target instanceof Element && event.target.closest("input[data-fill]");
   if (input && input.files.length) document.querySelector(input.dataset.fill).value = await input.files[0].text();
 });
 
+let afterG = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea, [contenteditable]")) return;
