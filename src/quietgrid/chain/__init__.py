@@ -11,6 +11,7 @@ everything else goes on. web3 and its family are imported only in this room, and
 | `accounts` | keys in files; signing transactions and typed data |
 | `node` | the local anvil of the demo and the tests |
 | `outbox` | sends what waits, in order, once, whatever the node does |
+| `direct` | one transaction of a person's own account, waited for |
 | `indexer` | events of final blocks, and what a reorganisation takes back |
 | `deploy` | puts the contracts and their roles on a chain; can be interrupted |
 | `book` | addresses by chain |

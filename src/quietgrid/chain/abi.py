@@ -81,6 +81,18 @@ def result(name: str, function: str, data: bytes) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def decode_call(name: str, data: bytes) -> tuple[str, dict[str, Any]] | None:
+    """A call of a contract as its function's name and arguments; None if the contract has no such function."""
+    entry = _selectors(name).get(data[:4])
+    if entry is None:
+        return None
+    try:
+        values = decode([_type(i) for i in entry["inputs"]], data[4:])
+    except (DecodingError, OverflowError):
+        return None
+    return str(entry["name"]), {i["name"]: v for i, v in zip(entry["inputs"], values, strict=True)}
+
+
 def decode_event(name: str, topics: Sequence[bytes], data: bytes) -> Event | None:
     """A log of a contract as an event; None if the contract emits no such thing."""
     entry = _events(name).get(bytes(topics[0])) if topics else None
@@ -172,6 +184,11 @@ def _function(name: str, function: str) -> Entry:
     if entry is None:
         raise InputError(f"{name} has no such function", where=function, fix="see the contract")
     return entry
+
+
+@cache
+def _selectors(name: str) -> dict[bytes, Entry]:
+    return {selector(e): e for e in artifact(name).abi if e["type"] == "function"}
 
 
 @cache

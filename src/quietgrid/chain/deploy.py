@@ -8,7 +8,6 @@ account does nothing else, and in the end has no right left (`hand over`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +17,9 @@ from eth_utils.address import to_checksum_address
 
 from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
-from quietgrid.chain.client import GWEI, Chain
-from quietgrid.errors import ConflictError, RevertedError, UnavailableError
+from quietgrid.chain.client import Chain
+from quietgrid.chain.direct import send
+from quietgrid.errors import ConflictError
 
 Addresses = Mapping[str, str]
 
@@ -132,24 +132,7 @@ class Deployment:
 
     def _send(self, call: abi.Call) -> int:
         """Send one and wait for its block; the gas it used."""
-        sender = self._deployer.address
-        gas = self._chain.gas(call, sender) * 5 // 4
-        fields = {
-            "type": 2, "chainId": self._chain.chain_id(), "nonce": self._chain.nonce(sender), "gas": gas, "value": 0,
-            "maxFeePerGas": self._chain.base_fee() * 2 + GWEI, "maxPriorityFeePerGas": GWEI, "data": call.data,
-        }  # fmt: skip
-        raw, digest = self._deployer.sign_transaction(fields | ({"to": call.to} if call.to else {}))
-        self._chain.send(raw)
-        deadline = time.monotonic() + self._wait_s
-        while (receipt := self._chain.receipt(digest)) is None:
-            if time.monotonic() > deadline:
-                raise UnavailableError("a transaction is in no block yet", where=call.what, fix="run it again later")
-            time.sleep(0.02)
-        if not receipt.ok:
-            raise RevertedError(
-                self._chain.why_failed(call, sender, receipt.block), where=call.what, fix="see the contract's rule"
-            )
-        return receipt.gas
+        return send(self._chain, self._deployer, call, self._wait_s).gas
 
 
 def created_by(sender: str, nonce: int) -> str:

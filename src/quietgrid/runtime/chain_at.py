@@ -49,6 +49,10 @@ class ChainFolder:
         """An account by name; its key is made there on first use."""
         return Account.load_or_create(self.path / "keys" / f"{name}.key")
 
+    def people(self) -> dict[str, str]:
+        """Address -> name of every account whose key is here."""
+        return {self.account(path.stem).address: path.stem for path in sorted((self.path / "keys").glob("*.key"))}
+
 
 PAYEES = ("supplier", "tax")
 """Organisations that bills pay."""
@@ -114,7 +118,7 @@ def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations:
     heard = {name: addresses[name] for name in names() if name in addresses}
     heard |= {f"Safe#{name}": addresses[name] for name in (OPERATOR, COUNCIL) if name in addresses}
     indexer = Indexer(chain, heard, journal, depth)
-    return OnChain(store, Wiring(outbox, indexer, chain_id, url, engine.address, addresses))
+    return OnChain(store, Wiring(outbox, indexer, chain_id, url, engine.address, addresses, folder.people()))
 
 
 def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: int = 0) -> ChainWork:

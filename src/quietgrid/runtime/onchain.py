@@ -22,6 +22,7 @@ from quietgrid.store.stores import PlatformStore
 
 if TYPE_CHECKING:
     from quietgrid.chain.abi import Call
+    from quietgrid.chain.client import Chain
     from quietgrid.chain.indexer import Indexer
     from quietgrid.chain.outbox import Outbox, Report
 
@@ -89,7 +90,8 @@ class Wiring:
     """One chain, ready to use.
 
     Args:
-        chain_id, url: Which. account: the engine's address. addresses: the contracts by name.
+        chain_id, url: Which. account: the engine's address. addresses: the contracts by name. people: address -> name
+            of accounts that are known here.
     """
 
     outbox: Outbox
@@ -98,6 +100,7 @@ class Wiring:
     url: str
     account: str
     addresses: Mapping[str, str]
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 class OnChain:
@@ -123,6 +126,16 @@ class OnChain:
     def addresses(self) -> Mapping[str, str]:
         """The contracts by name."""
         return self._wiring.addresses
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """Address -> name of accounts that are known here."""
+        return self._wiring.people
+
+    @property
+    def node(self) -> Chain:
+        """The node, for who asks it something else."""
+        return self._wiring.outbox.chain
 
     def queue(self, key: str, call: Call) -> bool:
         """Put a call into the outbox unless its key is known; True if it was added.

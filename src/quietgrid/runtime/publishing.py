@@ -16,6 +16,7 @@ from quietgrid.model.interval import Window, zone
 from quietgrid.model.publication import PublishRules, Statistic
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
+from quietgrid.runtime.ruled import publishing
 from quietgrid.store import PlatformTx
 from quietgrid.store.publications import PublicationParts, SpentRow
 from quietgrid.wire.publication import OwnParts, Part, Publication
@@ -36,7 +37,17 @@ class Publishing:
     ) -> None:
         self._platform, self._periods, self._below = platform, periods, below
         self._store = platform.parts.store
-        self.rules = rules or PublishRules()
+        self._rules = rules or PublishRules()
+
+    @property
+    def rules(self) -> PublishRules:
+        """Its numbers now: a vote may have lowered the budget below the setting's."""
+        with self._store.read() as tx:
+            return publishing(tx, self._rules)
+
+    @rules.setter
+    def rules(self, rules: PublishRules) -> None:
+        self._rules = rules
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
@@ -54,18 +65,19 @@ class Publishing:
             UnavailableError: not all bills of the period are opened. GateRefusal: a home would pass its yearly budget,
                 or no group is large enough. InputError: an epsilon that cannot be used.
         """
-        cost = self.rules.epsilon_milli if epsilon_milli is None else epsilon_milli
-        if not 1 <= cost <= self.rules.budget_milli:
+        rules = self.rules
+        cost = rules.epsilon_milli if epsilon_milli is None else epsilon_milli
+        if not 1 <= cost <= rules.budget_milli:
             raise InputError(
                 "this epsilon cannot be used", where="epsilon",
-                fix=f"0.001 up to the yearly budget of {shown(self.rules.budget_milli)}",
+                fix=f"0.001 up to the yearly budget of {shown(rules.budget_milli)}",
             )  # fmt: skip
         if self.find(statistic, window) is None:
             cohort = self.cohort(window)
             with self._store.begin() as tx:
                 new = tx.publications.find(statistic, window.first, window.end) is None
                 if new:
-                    self._keep(tx, statistic, window, cohort, (by, cost))
+                    self._keep(tx, statistic, window, cohort, (by, cost, publishing(tx, self._rules)))
         else:
             new = False
         # Only what is on disk by now is ever handed out.
@@ -75,18 +87,19 @@ class Publishing:
         return found, new
 
     def _keep(
-        self, tx: PlatformTx, statistic: Statistic, window: Window, cohort: Cohort, order: tuple[str, int]
-    ) -> None:
-        """Draw, charge, sign, write, log: all in one commit."""
-        parts, (by, cost) = self._platform.parts, order
+        self, tx: PlatformTx, statistic: Statistic, window: Window, cohort: Cohort,
+        order: tuple[str, int, PublishRules],
+    ) -> None:  # fmt: skip
+        """Draw, charge, sign, write, log: all in one commit, under the rules as they are in it."""
+        parts, (by, cost, rules) = self._platform.parts, order
         plain = self._plain(tx, statistic, window, cohort)
-        drawn = draw(statistic, cohort, plain, (self.rules, parts.rules), cost, self._below)
+        drawn = draw(statistic, cohort, plain, (rules, parts.rules), cost, self._below)
         year = window.start_time.astimezone(zone(parts.card.tz)).year
-        _check_budget(tx, cohort, drawn, year, self.rules.budget_milli)
+        _check_budget(tx, cohort, drawn, year, rules.budget_milli)
         paid = int(drawn.epsilon_milli.max())
         message = Publication(
             parts.card.community, statistic.value, window.first, window.end, window.resolution, year,
-            int((cohort.measured[drawn.rows]).sum()), paid, drawn.sensitivity, drawn.bound_wh, self.rules.budget_milli,
+            int((cohort.measured[drawn.rows]).sum()), paid, drawn.sensitivity, drawn.bound_wh, rules.budget_milli,
             drawn.figures, float(parts.clock.now()),
         )  # fmt: skip
         signed = parts.identity.sign(message)
