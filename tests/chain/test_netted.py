@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -161,8 +162,10 @@ def sent(chain: Chain, who: Account, call: abi.Call) -> None:
     }  # fmt: skip
     raw, digest = who.sign_transaction(fields)
     chain.send(raw)
-    receipt = chain.receipt(digest)
-    assert receipt is not None
+    deadline = time.monotonic() + 60
+    while (receipt := chain.receipt(digest)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert receipt.ok
 
 
