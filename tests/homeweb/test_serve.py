@@ -85,7 +85,7 @@ def test_the_process(state: Path) -> None:
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=10)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     assert process.returncode in (0, -signal.SIGTERM)
     assert link.partition("?token=")[2].encode() not in out
     assert b"Traceback" not in out
