@@ -8,6 +8,7 @@ from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
 from quietgrid.chain.client import Chain
 from quietgrid.chain.deploy import Act, Deployment, Placed, Plan, Step, created_by
+from quietgrid.chain.direct import send
 from quietgrid.chain.node import fund
 from quietgrid.errors import ConflictError, RevertedError
 
@@ -84,9 +85,7 @@ def test_an_interrupted_one_goes_on(chain: Chain, deployer: Account) -> None:
 
 
 def test_a_used_account_is_refused(chain: Chain, deployer: Account) -> None:
-    fields = {"type": 2, "chainId": 31_337, "nonce": 0, "gas": 21_000, "value": 0, "to": deployer.address, "data": b""}
-    fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9}
-    chain.send(deployer.sign_transaction(fields | fees)[0])
+    send(chain, deployer, abi.Call(deployer.address, b"", "to itself"))
     with pytest.raises(ConflictError, match="fresh account"):
         Deployment(chain, deployer, plan(deployer.address, deployer.address)).run()
 

@@ -744,6 +744,47 @@ def transaction(**more: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def governance(*, open_vote: bool = True) -> dict[str, Any]:
+    digest = "0x" + hashlib.sha256(b"proposal").hexdigest()
+    votes = [
+        {
+            "voter": f"member-{n}",
+            "support": support,
+            "grid": 1_000,
+            "reason": "A year has twelve months" if support == "against" else "",
+        }
+        for n, support in enumerate(("for", "for", "for", "against", "abstain"))
+    ]
+    texts = (
+        ("Proposed", "block 131"), ("Vote", "Thu 12 Mar 2026, 18:15 to Thu 12 Mar 2026, 18:16"),
+        ("Accepted", "counted Thu 12 Mar 2026, 18:16"), ("Waiting in the timelock", "until Thu 12 Mar 2026, 18:17"),
+        ("Executed", "by anybody, when the wait is over"),
+    )  # fmt: skip
+    marks = ("done", "done", "done", "now", "next")
+    steps = [{"name": n, "text": t, "state": mark} for (n, t), mark in zip(texts, marks, strict=True)]
+    one = {
+        "number": 2, "id": digest, "description": "Publish less: five a year are enough", "proposer": "member-0",
+        "effects": ["publish budget 6 → 5 epsilon a home and year"], "word": "accepted, waiting", "tone": "warn",
+        "bar": [{"name": "for", "at": 0, "width": 60}, {"name": "against", "at": 60, "width": 20}, {"name": "abstain", "at": 80, "width": 20}],
+        "cast": {"for": 3_000, "against": 1_000, "abstain": 1_000}, "quorum": 1_000, "power": 5_000, "quorate": True,
+        "quorum_at": 20, "votes": votes, "steps": steps,
+    }  # fmt: skip
+    fresh = one | {
+        "number": 3, "description": "The regulator's account moves", "effects": ["member-1 becomes regulator", "0x" + "3c" * 20 + " is regulator no more"],
+        "word": "not open yet", "tone": "idle", "bar": [], "cast": {"for": 0, "against": 0, "abstain": 0}, "quorum": None,
+        "quorate": None, "power": None, "quorum_at": None, "votes": [],
+        "steps": [s | {"state": "now" if n == 0 else "next"} for n, s in enumerate(steps)],
+    }  # fmt: skip
+    numbers = [
+        {"name": "privacy floor", "key": "privacy-floor", "unit": "homes", "value": "15", "lowest": "15", "highest": "100,000", "step": "50", "direction": "only up", "running": "15"},
+        {"name": "days that day keys are kept", "key": "retain-days", "unit": "days", "value": "100", "lowest": "35", "highest": "366", "step": "60", "direction": "only down", "running": None},
+        {"name": "publish budget", "key": "publish-budget", "unit": "epsilon a home and year", "value": "6", "lowest": "0.001", "highest": "100", "step": "3", "direction": "only down", "running": "6"},
+    ]  # fmt: skip
+    return base(
+        "auditor", active="governance", state="live", proposals=[fresh, one] if open_vote else [one], numbers=numbers
+    )
+
+
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Name -> (template, context)."""
     empty_trail = trail() | {"disputes": [], "entries": [], "volume": None, "verified": None}
@@ -757,7 +798,10 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "proofs": ("audit/proofs.html", proofs()),
         "proofs-empty": ("audit/proofs.html", proofs() | {"proof": None}),
         "account": ("account.html", account()),
-        "account-change": ("account.html", account() | {"error": "The current password is wrong. Try again.", "done": False}),
+        "account-change": (
+            "account.html",
+            account() | {"error": "The current password is wrong. Try again.", "done": False},
+        ),
         "account-first": ("account.html", account(has_password=False) | {"done": False}),
         "error": ("error.html", error()),
         "aggregates": ("mdms/aggregates.html", aggregates()),
@@ -777,6 +821,10 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             "audit/chain.html",
             chain(state="off", chain_id=0) | {"tone": "idle", "days": [], "rows": [], "events": [], "contracts": []},
         ),
+        "governance": ("audit/governance.html", governance()),
+        "governance-away": ("audit/governance.html", governance(open_vote=False) | {"state": "away"}),
+        "governance-empty": ("audit/governance.html", governance() | {"proposals": []}),
+        "governance-off": ("audit/governance.html", governance() | {"state": "off", "proposals": [], "numbers": []}),
         "transaction": ("audit/transaction.html", transaction()),
         "transaction-failed": (
             "audit/transaction.html",

@@ -29,6 +29,7 @@ PAGES = {
     "/mdms/roles": {"analyst", "operator"},
     "/mdms/published": {role.value for role in Role},
     "/audit": {"auditor"},
+    "/governance": {"analyst", "auditor", "operator"},
     "/audit/bundle.zip": {"auditor"},
     "/audit/proofs": {role.value for role in Role} - {"operator"},
     "/account": {role.value for role in Role},
@@ -352,6 +353,14 @@ def test_chain_pages_follow_a_transaction(town: Town) -> None:
         assert tx.chain.sending("roots 1").state is SendState.QUEUED
         assert tx.log.latest(1)[0].action == "chain.retry"
     assert client.post(f"/audit/chain/{one.seq}/retry", data={"csrf": token}).status_code == 409
+
+
+def test_governance_without_a_chain(town: Town) -> None:
+    assert "This community has no chain" in browser(town, "auditor").get("/governance").text
+    assert town.client("operator").get("/api/v1/governance").json() == {
+        "state": "off", "proposals": [], "parameters": []
+    }  # fmt: skip
+    assert town.client("operator").get("/api/v1/governance/1").status_code == 404
 
 
 def test_the_bundle_is_a_zip(town: Town) -> None:

@@ -19,6 +19,7 @@ from quietgrid.api.guard import Guard
 from quietgrid.api.problems import Problem, install
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
 from quietgrid.api.routes import chain as on_chain
+from quietgrid.api.routes import governance as votes
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
 from quietgrid.runtime.onchain import ChainWorker
@@ -92,7 +93,7 @@ def create_app(
     )  # fmt: skip
     app.state.services, app.state.hub, app.state.html_errors = services, hub, None
     install(app)
-    for module in (readings, meters, totals, bills, audit, disputes, on_chain, published, status, own, session):
+    for module in (readings, meters, totals, bills, audit, disputes, on_chain, votes, published, status, own, session):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     return app

@@ -13,9 +13,11 @@ from quietgrid.cli.output import Json, command_app, emit, progress, table
 from quietgrid.errors import ConfigError
 
 if TYPE_CHECKING:
+    from quietgrid.chain.client import Chain
     from quietgrid.chain.deploy import Step
     from quietgrid.runtime.chain_at import ChainFolder
     from quietgrid.store import PlatformTx
+    from quietgrid.store.stores import PlatformStore
 
 app = command_app("chain", "Deploy the contracts; look at what is on its way and what they said.")
 Rpc = Annotated[str, Parameter(name="--rpc", help="Address of a node; that of the settings unless told.")]
@@ -62,6 +64,29 @@ def _platform(state: Path | None) -> Iterator[PlatformTx]:
     try:
         with store.begin() as tx:
             yield tx
+    finally:
+        store.close()
+
+
+@contextmanager
+def at_chain(state: Path | None, rpc: str) -> Iterator[tuple[PlatformStore, Chain, ChainFolder, dict[str, str]]]:
+    """The platform's store, the node, the keys, the contracts' addresses; the platform may run meanwhile.
+
+    Raises:
+        ConfigError: there is no chain, or no contract on it.
+    """
+    from quietgrid.chain.client import Chain
+    from quietgrid.runtime.config import load
+    from quietgrid.runtime.founding import Folders, platform_database
+    from quietgrid.store import open_platform
+
+    folder, chain = _folder(state), Chain(_node(state, rpc))
+    addresses = folder.book.of(chain.chain_id())
+    if not addresses:
+        raise ConfigError("no contract is on this chain", where=chain.url, fix="`quietgrid chain deploy`")
+    store = open_platform(platform_database(Folders(_state(state)), load().database))
+    try:
+        yield store, chain, folder, addresses
     finally:
         store.close()
 
@@ -189,23 +214,12 @@ def check(*, rpc: Rpc = "", state: Path | None = None, as_json: Json = False) ->
     Args:
         state: Folder of databases and keys.
     """
-    from quietgrid.chain.client import Chain
     from quietgrid.errors import VerificationError
     from quietgrid.runtime.chain_at import treasury
     from quietgrid.runtime.chain_audit import compare
-    from quietgrid.runtime.config import load
-    from quietgrid.runtime.founding import Folders, platform_database
-    from quietgrid.store import open_platform
 
-    folder, chain = _folder(state), Chain(_node(state, rpc))
-    addresses = folder.book.of(chain.chain_id())
-    if not addresses:
-        raise ConfigError("no contract is on this chain", where=chain.url, fix="`quietgrid chain deploy`")
-    store = open_platform(platform_database(Folders(_state(state)), load().database))
-    try:
+    with at_chain(state, rpc) as (store, chain, folder, addresses):
         lines = compare(store, chain, addresses, treasury(folder, chain, addresses).payees)
-    finally:
-        store.close()
     wrong = [line for line in lines if not line.holds]
     data = {
         "compared": len(lines), "holds": not wrong,

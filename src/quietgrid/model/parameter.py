@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-PUBLISH_BUDGET = 2
-"""`ICommunityParameters.Parameter.PublishBudgetMilli`."""
+PRIVACY_FLOOR, PUBLISH_BUDGET = 0, 2
+"""`ICommunityParameters.Parameter`: those that the platform itself runs with."""
 
 
 class Direction(StrEnum):

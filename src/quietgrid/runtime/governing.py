@@ -133,7 +133,7 @@ class Governing:
         Raises:
             RevertedError: it does not know it. UnavailableError: the node is away.
         """
-        return list(VoteState)[int(self.view(GOVERNOR, "state", proposal_id))]
+        return list(VoteState)[int(str(self.view(GOVERNOR, "state", proposal_id)))]
 
     def view(self, contract: str, function: str, *args: object) -> object:
         """A view as of now: our own chain has a new time only with a new block, so it is asked about the next one."""

@@ -12,7 +12,9 @@ from starlette.types import Scope
 
 from quietgrid.api import DemoControl, Settings, create_app
 from quietgrid.runtime.platform import Platform
-from quietgrid.web import account, aggregates, billing, chain, mdms, proofs, published, replay, signin, start, trail
+from quietgrid.web import account, aggregates, billing, mdms, proofs, published, replay, signin, start, trail
+from quietgrid.web import chain as on_chain
+from quietgrid.web import governance as votes
 from quietgrid.web.environment import STATIC
 from quietgrid.web.kit import html_error
 from quietgrid.web.live import Live
@@ -33,7 +35,8 @@ class Static(StaticFiles):
 
 def mount(app: FastAPI) -> None:
     """Put the pages on an app made by `api.create_app`."""
-    for module in (replay, start, signin, account, aggregates, mdms, published, billing, trail, proofs, chain):
+    own = (replay, start, signin, account, aggregates, mdms, published, billing, trail, proofs)
+    for module in (*own, on_chain, votes):
         app.include_router(module.router)
     app.mount("/static", Static(directory=STATIC), name="static")
     app.state.html_errors = html_error

@@ -1,0 +1,94 @@
+"""Governance: what is put to the vote, how it stands, what it does; the numbers a vote can change."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from quietgrid.api.desk import governance as desk
+from quietgrid.model.proposal import GRID_UNIT, Proposal, Support, VoteState
+from quietgrid.web.formats import when
+from quietgrid.web.kit import Looking
+
+router = APIRouter(include_in_schema=False)
+TONES = {
+    VoteState.PENDING: "idle", VoteState.ACTIVE: "warn", VoteState.CANCELED: "bad", VoteState.DEFEATED: "bad",
+    VoteState.SUCCEEDED: "ok", VoteState.QUEUED: "warn", VoteState.EXPIRED: "bad", VoteState.EXECUTED: "ok",
+    VoteState.UNKNOWN: "idle",
+}  # fmt: skip
+WORDS = {
+    VoteState.PENDING: "not open yet", VoteState.ACTIVE: "vote open", VoteState.CANCELED: "canceled",
+    VoteState.DEFEATED: "rejected", VoteState.SUCCEEDED: "accepted", VoteState.QUEUED: "accepted, waiting",
+    VoteState.EXPIRED: "expired", VoteState.EXECUTED: "executed", VoteState.UNKNOWN: "node away",
+}  # fmt: skip
+BAR = 100.0
+
+
+@router.get("/governance")
+def governance(look: Looking) -> Response:
+    """Proposals and numbers."""
+    found = desk.governance(look.services, look.viewer)
+    tz = look.services.card.tz
+    context: dict[str, object] = {
+        "state": found.state, "proposals": [shown(one, tz) for one in found.proposals],
+        "numbers": [_number(one) for one in found.numbers],
+    }  # fmt: skip
+    return look.page("audit/governance.html", context, active="governance")
+
+
+def shown(one: Proposal, tz: str) -> dict[str, object]:
+    """One proposal as the page has it."""
+    cast = {support: one.cast(support) for support in (Support.FOR, Support.AGAINST, Support.ABSTAIN)}
+    whole = max(one.power or 0, sum(cast.values()))
+    votes = [
+        {"voter": v.voter, "support": v.support.value, "grid": v.weight // GRID_UNIT, "reason": v.reason}
+        for v in one.votes
+    ]
+    quorum = None if one.quorum is None else one.quorum // GRID_UNIT
+    return {
+        "number": one.number, "id": one.id, "description": one.description, "effects": list(one.effects),
+        "proposer": one.proposer, "word": WORDS[one.state], "tone": TONES[one.state], "bar": _bar(cast, whole),
+        "cast": {support.value: amount // GRID_UNIT for support, amount in cast.items()},
+        "quorum": quorum, "quorate": one.quorate, "power": None if one.power is None else one.power // GRID_UNIT,
+        "quorum_at": round(BAR * one.quorum / whole, 2) if one.quorum is not None and whole else None,
+        "votes": votes, "steps": steps(one, tz),
+    }  # fmt: skip
+
+
+def steps(one: Proposal, tz: str) -> list[dict[str, str]]:
+    """From the proposal to its execution: what is done, what is on, what comes."""
+    order = [VoteState.PENDING, VoteState.ACTIVE, VoteState.SUCCEEDED, VoteState.QUEUED, VoteState.EXECUTED]
+    ended = one.state in (VoteState.CANCELED, VoteState.DEFEATED, VoteState.EXPIRED)
+    reached = {VoteState.DEFEATED: 2, VoteState.CANCELED: 1, VoteState.EXPIRED: 3}.get(one.state)
+    at = reached if reached is not None else order.index(one.state) if one.state in order else 0
+    if one.state is VoteState.EXECUTED:
+        at = len(order)
+    waits = f"until {when(one.eta, tz)}" if one.eta else "after the vote"
+    texts = [
+        ("Proposed", f"block {one.created:,}"), ("Vote", f"{when(one.starts, tz)} to {when(one.ends, tz)}"),
+        (WORDS[one.state].capitalize() if ended else "Accepted", f"counted {when(one.ends, tz)}"),
+        ("Waiting in the timelock", waits),
+        ("Executed", when(one.executed_at, tz) if one.executed_at else "by anybody, when the wait is over"),
+    ]  # fmt: skip
+    marks = ["done" if n < at else ("stuck" if ended else "now") if n == at else "next" for n in range(len(texts))]
+    return [{"name": name, "text": text, "state": mark} for (name, text), mark in zip(texts, marks, strict=True)]
+
+
+def _bar(cast: dict[Support, int], whole: int) -> list[dict[str, object]]:
+    """Parts of a bar of width 100: where each answer begins and how wide it is."""
+    parts: list[dict[str, object]] = []
+    at = 0.0
+    for support, amount in cast.items():
+        width = BAR * amount / whole if whole else 0.0
+        parts.append({"name": support.value, "at": round(at, 2), "width": round(width, 2)})
+        at += width
+    return parts
+
+
+def _number(one: desk.Number) -> dict[str, object]:
+    held, named = one.voted, one.voted.named
+    return {
+        "name": named.name, "key": named.key, "unit": named.unit, "value": named.shown(held.value),
+        "lowest": named.shown(held.lowest), "highest": named.shown(held.highest), "step": named.shown(held.step),
+        "direction": held.direction.value, "running": None if one.running is None else named.shown(one.running),
+    }  # fmt: skip
