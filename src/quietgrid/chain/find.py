@@ -53,10 +53,10 @@ def words(port: int, state: Path) -> list[str]:
 def mend(state: Path) -> None:
     """Before a start: keep a whole state file, or put the last whole one in the place of half a one."""
     good = state.with_suffix(".good")
-    if _whole(state):
-        _copy(state, good)
-    elif good.exists():
-        _copy(good, state)
+    if _keep(state):
+        return
+    if good.exists():
+        _replace(state, good.read_bytes())
     else:
         state.unlink(missing_ok=True)
 
@@ -77,22 +77,24 @@ def serve(port: int, folder: Path, pause_s: float = 20.0) -> int:
             try:
                 return child.wait(pause_s)
             except subprocess.TimeoutExpired:
-                if _whole(state):
-                    _copy(state, state.with_suffix(".good"))
+                _keep(state)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _whole(state: Path) -> bool:
+def _keep(state: Path) -> bool:
+    """Keep a copy of a state file if it is whole; read once, since it may be half a file the next moment."""
     try:
-        json.loads(state.read_bytes())
+        held = state.read_bytes()
+        json.loads(held)
     except (FileNotFoundError, ValueError):
         return False
+    _replace(state.with_suffix(".good"), held)
     return True
 
 
-def _copy(source: Path, target: Path) -> None:
+def _replace(target: Path, held: bytes) -> None:
     fresh = target.with_suffix(".new")
-    shutil.copyfile(source, fresh)
+    fresh.write_bytes(held)
     os.replace(fresh, target)
