@@ -51,16 +51,22 @@ def _node(state: Path | None, rpc: str) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-@contextmanager
-def _platform(state: Path | None) -> Iterator[PlatformTx]:
+def _database(state: Path | None) -> Path | str:
+    """Where the community's books are."""
     from quietgrid.runtime.config import load
     from quietgrid.runtime.founding import Folders, platform_database
-    from quietgrid.store import open_platform
 
     address = platform_database(Folders(_state(state)), load().database)
     if isinstance(address, Path) and not address.exists():
         raise ConfigError("there is no community here", where=str(address), fix="run `quietgrid up`")
-    store = open_platform(address)
+    return address
+
+
+@contextmanager
+def _platform(state: Path | None) -> Iterator[PlatformTx]:
+    from quietgrid.store import open_platform
+
+    store = open_platform(_database(state))
     try:
         with store.begin() as tx:
             yield tx
@@ -76,15 +82,14 @@ def at_chain(state: Path | None, rpc: str) -> Iterator[tuple[PlatformStore, Chai
         ConfigError: there is no chain, or no contract on it.
     """
     from quietgrid.chain.client import Chain
-    from quietgrid.runtime.config import load
-    from quietgrid.runtime.founding import Folders, platform_database
     from quietgrid.store import open_platform
 
+    database = _database(state)
     folder, chain = _folder(state), Chain(_node(state, rpc))
     addresses = folder.book.of(chain.chain_id())
     if not addresses:
         raise ConfigError("no contract is on this chain", where=chain.url, fix="`quietgrid chain deploy`")
-    store = open_platform(platform_database(Folders(_state(state)), load().database))
+    store = open_platform(database)
     try:
         yield store, chain, folder, addresses
     finally:
