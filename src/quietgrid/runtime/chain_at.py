@@ -24,6 +24,7 @@ from quietgrid.chain.plan import Terms as PlanTerms
 from quietgrid.errors import ConfigError
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.anchoring import Anchoring
+from quietgrid.runtime.chain_story import ChainStory
 from quietgrid.runtime.onchain import ChainWork, OnChain, StoreJournal, Wiring
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.settling import Settling, Treasury
@@ -133,7 +134,16 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     anchoring.again()
     paid_from = treasury(folder, Chain(url), onchain.addresses)
     settling = Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k)
-    return ChainWork(onchain, [anchoring.step, settling.step])
+    tasks: list[Callable[[], object]] = [anchoring.step, settling.step]
+    if onchain.node.chain_id() == CHAIN_ID:
+        tasks.append(story(folder, parts.store, paid_from).step)
+    return ChainWork(onchain, tasks)
+
+
+def story(folder: ChainFolder, store: PlatformStore, paid_from: Treasury) -> ChainStory:
+    """What the demo's people do on our own chain."""
+    members = [folder.account(f"member-{n}") for n in range(FOUNDERS)]
+    return ChainStory(store, paid_from, members, folder.account(PAYEES[0]))
 
 
 def treasury(folder: ChainFolder, chain: Chain, addresses: Mapping[str, str]) -> Treasury:

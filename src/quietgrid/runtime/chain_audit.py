@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quietgrid.chain import abi
 from quietgrid.chain.client import Chain
 from quietgrid.store.stores import PlatformStore
 
@@ -63,10 +64,21 @@ def _balances(
                 owed[posting.debit.partition(":")[0]] -= posting.amount_micro
                 owed[posting.credit.partition(":")[0]] += posting.amount_micro
     token = addresses["EnergyToken"]
-    lines = [
-        Line(f"paid to {who}", str(owed[who]), str(chain.view("EnergyToken", token, "balanceOf", address)))
-        for who, address in sorted(payees.items())
-    ]
+    passed_on = _passed_on(chain, addresses.get("RevenuePool", ""), token)
+    lines = []
+    for who, address in sorted(payees.items()):
+        held = int(chain.view("EnergyToken", token, "balanceOf", address)) + passed_on[address.lower()]
+        lines.append(Line(f"paid to {who}", str(owed[who]), str(held)))
     supply = chain.view("EnergyToken", token, "totalSupply")
     paid = sum(amount for who, amount in owed.items() if who in payees)
     return [*lines, Line("tokens issued for bills", str(paid), str(supply))]
+
+
+def _passed_on(chain: Chain, pool: str, token: str) -> defaultdict[str, int]:
+    """What each account paid out of its balance as revenue of assets, by address in small letters."""
+    paid: defaultdict[str, int] = defaultdict(int)
+    for log in chain.logs([pool], 0, chain.height()) if pool else []:
+        said = abi.decode_event("RevenuePool", log.topics, log.data)
+        if said is not None and said.name == "RevenueReceived" and said.values["token"].lower() == token.lower():
+            paid[said.values["payer"].lower()] += said.values["amount"]
+    return paid
