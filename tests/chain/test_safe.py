@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from quietgrid.chain import abi
@@ -62,8 +64,10 @@ def send(chain: Chain, call: abi.Call) -> None:
     }  # fmt: skip
     raw, digest = sender.sign_transaction(fields)
     chain.send(raw)
-    receipt = chain.receipt(digest)
-    assert receipt is not None
+    deadline = time.monotonic() + 60
+    while (receipt := chain.receipt(digest)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert receipt.ok
 
 
