@@ -150,7 +150,8 @@ def keys_and_masks() -> dict[str, object]:
 def proofs() -> dict[str, object]:
     """A signed message, the ledger's chain, commitments."""
     key = Ed25519PrivateKey.from_private_bytes(sha(b"keyholder 1"))
-    body = b"\x92\x01\xc4\x20" + sha(b"close")
+    lots = b"".join(b"\xc4\x20" + sha(b"lot " + pair) for pair in (b"01", b"12"))
+    body = b"\x93\x01\xc4\x20" + sha(b"close") + b"\x92" + lots
     data = b"qg1 vote\0" + body
     signed = {"seed": sha(b"keyholder 1").hex(), "name": "vote", "body": body.hex(), "hash": sha(data).hex()}
     signed |= {"signer": key.public_key().public_bytes_raw().hex(), "signature": key.sign(data).hex()}

@@ -127,7 +127,7 @@ def _holders(status: evening.Status) -> dict[str, object]:
         1: ("Only one answers: nothing opens. Nothing is lost: what waits opens when a second is back.", "warn"),
         0: ("None answers: nothing opens. Nothing is lost: what waits opens when two are back.", "bad"),
     }[up]
-    gone, alone = evening.alone_too_long(status), None
+    gone, alone = status.alone_too_long, None
     if gone is not None:
         operators = [
             {"number": h.number, "name": h.name, "confirmed": gone in h.without} for h in status.holders

@@ -58,6 +58,14 @@ class Status:
     paused: bool
 
     @property
+    def alone_too_long(self) -> int | None:
+        """The keyholder without which the two others answer no more until both operators confirm; None for nobody."""
+        gone = [holder for holder in self.holders if holder.state != "up"]
+        if len(gone) != 1 or gone[0].since is None or self.unix - gone[0].since <= ALONE_S:
+            return None
+        return gone[0].number
+
+    @property
     def ready(self) -> bool:
         """Whether people can be let in."""
         return self.phase == "live"
@@ -150,14 +158,6 @@ def holder(services: Services, viewer: Viewer, index: int, do: str) -> None:
         raise InputError("a keyholder can be stopped and started", where="do", fix="stop or start")
 
 
-def alone_too_long(status: Status) -> int | None:
-    """The one keyholder without which the two others answer no more until both operators confirm; None for nobody."""
-    gone = [holder for holder in status.holders if holder.state != "up"]
-    if len(gone) != 1 or gone[0].since is None or status.unix - gone[0].since <= ALONE_S:
-        return None
-    return gone[0].number
-
-
 def carry_on(services: Services, viewer: Viewer, index: int) -> None:
     """Confirm as the operator of one keyholder that it goes on without the one that is away; each decides for itself.
 
@@ -166,7 +166,7 @@ def carry_on(services: Services, viewer: Viewer, index: int) -> None:
     """
     require(viewer, Permission.DEMO)
     control = services.demo()
-    gone = alone_too_long(progress(services))
+    gone = progress(services).alone_too_long
     if gone is None or index == gone or index not in range(len(HOLDERS)):
         raise ConflictError(
             "there is nothing to confirm", where=f"keyholder {index}", fix="wait until another is away for a day"
