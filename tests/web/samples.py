@@ -785,6 +785,33 @@ def governance(*, open_vote: bool = True) -> dict[str, Any]:
     )
 
 
+def assets(**more: Any) -> dict[str, Any]:
+    digest = "0x" + hashlib.sha256(b"asset").hexdigest()
+    holdings = [
+        {"holder": f"member-{n}", "shares": 200, "part": 0.2, "paid": 20_000_000, "due": 3_140_000} for n in range(4)
+    ]
+    holdings.append({"holder": "0x" + "3c" * 20, "shares": 200, "part": 0.2, "paid": 0, "due": None})
+    one = {
+        "number": 1, "kind": "solar", "rule": "free", "capacity_w": 48_000, "storage_wh": 0, "location": digest,
+        "owner": "AssetShares", "retired": False, "shares": 1_000, "received": 115_700_000, "paid": 80_000_000,
+        "entries": [
+            {"history": "maintenance", "start": EVENING - DAY, "end": EVENING - DAY + 7_200, "root": digest, "by": "smith", "quantity": "2 works"},
+            {"history": "production", "start": EVENING - 9 * DAY, "end": EVENING - 2 * DAY, "root": digest, "by": "operator-0", "quantity": "1,212.4 kWh"},
+        ],
+        "permits": [
+            {"account": "OperatorSafe", "permission": "steward", "until": EVENING + 365 * DAY, "ended": False},
+            {"account": "smith", "permission": "maintainer", "until": EVENING - 60, "ended": True},
+        ],
+        "holdings": holdings,
+        "payments": [{"payer": "supplier", "amount": 15_700_000, "block": 160}, {"payer": "supplier", "amount": 100_000_000, "block": 140}],
+    }  # fmt: skip
+    bare = one | {
+        "number": 2, "kind": "storage", "rule": "bound", "capacity_w": 100_000, "storage_wh": 215_000, "owner": "OperatorSafe", "retired": True,
+        "shares": 0, "received": 0, "paid": 0, "entries": [], "permits": [], "holdings": [], "payments": [],
+    }  # fmt: skip
+    return base("operator", active="assets", state="live", assets=[one, bare]) | more
+
+
 def pages() -> dict[str, tuple[str, dict[str, Any]]]:
     """Name -> (template, context)."""
     empty_trail = trail() | {"disputes": [], "entries": [], "volume": None, "verified": None}
@@ -825,6 +852,10 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "governance-away": ("audit/governance.html", governance(open_vote=False) | {"state": "away"}),
         "governance-empty": ("audit/governance.html", governance() | {"proposals": []}),
         "governance-off": ("audit/governance.html", governance() | {"state": "off", "proposals": [], "numbers": []}),
+        "assets": ("audit/assets.html", assets()),
+        "assets-away": ("audit/assets.html", assets(state="away")),
+        "assets-empty": ("audit/assets.html", assets(assets=[])),
+        "assets-off": ("audit/assets.html", assets(state="off", assets=[])),
         "transaction": ("audit/transaction.html", transaction()),
         "transaction-failed": (
             "audit/transaction.html",

@@ -29,6 +29,7 @@ PAGES = {
     "/mdms/roles": {"analyst", "operator"},
     "/mdms/published": {role.value for role in Role},
     "/audit": {"auditor"},
+    "/assets": {"analyst", "auditor", "operator"},
     "/governance": {"analyst", "auditor", "operator"},
     "/audit/bundle.zip": {"auditor"},
     "/audit/proofs": {role.value for role in Role} - {"operator"},
@@ -361,6 +362,12 @@ def test_governance_without_a_chain(town: Town) -> None:
         "state": "off", "proposals": [], "parameters": []
     }  # fmt: skip
     assert town.client("operator").get("/api/v1/governance/1").status_code == 404
+
+
+def test_assets_without_a_chain(town: Town) -> None:
+    assert "This community has no chain" in browser(town, "operator").get("/assets").text
+    assert town.client("auditor").get("/api/v1/assets").json() == {"state": "off", "assets": []}
+    assert town.client("auditor").get("/api/v1/assets/1").status_code == 404
 
 
 def test_the_bundle_is_a_zip(town: Town) -> None:

@@ -17,6 +17,7 @@ from quietgrid.api.desk import evening
 from quietgrid.api.events import Hub
 from quietgrid.api.guard import Guard
 from quietgrid.api.problems import Problem, install
+from quietgrid.api.routes import assets as owned
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
 from quietgrid.api.routes import chain as on_chain
 from quietgrid.api.routes import governance as votes
@@ -93,7 +94,8 @@ def create_app(
     )  # fmt: skip
     app.state.services, app.state.hub, app.state.html_errors = services, hub, None
     install(app)
-    for module in (readings, meters, totals, bills, audit, disputes, on_chain, votes, published, status, own, session):
+    desks = (readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status, own, session)
+    for module in desks:
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     return app
