@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from quietgrid.cli.output import Json, command_app, emit, progress, table
-from quietgrid.errors import ConfigError
+from quietgrid.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
+    from quietgrid.chain.accounts import Account
     from quietgrid.chain.client import Chain
     from quietgrid.chain.deploy import Step
     from quietgrid.runtime.chain_at import ChainFolder
@@ -72,6 +73,26 @@ def _platform(state: Path | None) -> Iterator[PlatformTx]:
             yield tx
     finally:
         store.close()
+
+
+class Keys:
+    """The accounts whose keys are in a state folder; unlike elsewhere none is made here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> Account:
+        """An account by name.
+
+        Raises:
+            NotFoundError: its key is not here.
+        """
+        from quietgrid.runtime.chain_at import ChainFolder
+
+        known = sorted(path.stem for path in (self.folder / "keys").glob("*.key"))
+        if name not in known:
+            raise NotFoundError("no key of this name is here", where=name, fix="one of: " + ", ".join(known))
+        return ChainFolder(self.folder).account(name)
 
 
 @contextmanager

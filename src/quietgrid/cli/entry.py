@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("quietgrid.cli.verify", "Check a bill, an audit log, an answer or a whole bundle, offline."),
     "chain": ("quietgrid.cli.chain", "Deploy the contracts; see what waits for the chain and what they said."),
     "vote": ("quietgrid.cli.vote", "Votes with GRID: list, propose, cast, queue, execute."),
+    "asset": ("quietgrid.cli.asset", "Assets owned together: register, maintain, permit, shares, revenue."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),
     "doctor": ("quietgrid.cli.doctor", "Look at this machine: what is there, what is missing, how to fix it."),
     "version": ("quietgrid.cli.version", "Say which version this is."),

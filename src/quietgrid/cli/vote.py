@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from quietgrid.cli.output import Json, command_app, emit, table
 
 if TYPE_CHECKING:
-    from quietgrid.chain.accounts import Account
+    from quietgrid.cli.chain import Keys
     from quietgrid.model.proposal import Proposal
     from quietgrid.runtime.governing import Governing
 
@@ -129,34 +129,13 @@ def execute(
     return 0
 
 
-class _Keys:
-    """The accounts whose keys are in a state folder; unlike elsewhere none is made here."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __call__(self, name: str) -> Account:
-        """An account by name.
-
-        Raises:
-            NotFoundError: its key is not here.
-        """
-        from quietgrid.errors import NotFoundError
-        from quietgrid.runtime.chain_at import ChainFolder
-
-        known = sorted(path.stem for path in (self._folder / "keys").glob("*.key"))
-        if name not in known:
-            raise NotFoundError("no key of this name is here", where=name, fix="one of: " + ", ".join(known))
-        return ChainFolder(self._folder).account(name)
-
-
 @contextmanager
-def _governing(state: Path | None, rpc: str) -> Iterator[tuple[Governing, _Keys]]:
-    from quietgrid.cli.chain import at_chain
+def _governing(state: Path | None, rpc: str) -> Iterator[tuple[Governing, Keys]]:
+    from quietgrid.cli.chain import Keys, at_chain
     from quietgrid.runtime.governing import Governing
 
     with at_chain(state, rpc) as (store, chain, folder, addresses):
-        yield Governing(store, chain, addresses, folder.people()), _Keys(folder.path)
+        yield Governing(store, chain, addresses, folder.people()), Keys(folder.path)
 
 
 def _data(one: Proposal) -> dict[str, Any]:

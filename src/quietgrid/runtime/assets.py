@@ -32,6 +32,8 @@ from quietgrid.store.stores import PlatformStore
 ASSETS, SHARES, POOL, MONEY = "EnergyAssetNFT", "AssetShares", "RevenuePool", "EnergyToken"
 NOBODY = "0x" + "00" * 20
 MOST = 100_000
+LONGEST_S = 730 * 86_400
+"""The longest permission."""
 
 
 class Assets:
