@@ -69,7 +69,7 @@ def issue(store: PlatformStore, operator: Treasury, amount: int) -> None:
         abi.call("EnergyToken", token, "mint", amount.to_bytes(32, "big"), safe, amount),
         abi.call("EnergyToken", token, "transfer", operator.payees["supplier"], amount),
     ]
-    operate(store, operator, calls)
+    operate(store, operator, calls, "test")
 
 
 def told(folder: ChainFolder, store: PlatformStore, operator: Treasury, onchain: OnChain) -> list[str]:
@@ -158,7 +158,7 @@ def test_an_asset_lives(folder: ChainFolder, store: PlatformStore, operator: Tre
     entry = maintenance(all_, ASSET, (now - 7_200, now - 3_600), 2, b"\x07" * 32)
     with pytest.raises(RevertedError, match="NotPermitted"):
         send_own(operator, smith, entry)
-    operate(store, operator, [permission(all_, ASSET, smith.address, AssetPermission.MAINTAINER, now + 86_400)])
+    operate(store, operator, [permission(all_, ASSET, smith.address, AssetPermission.MAINTAINER, now + 86_400)], "test")
     send_own(operator, smith, entry)
 
     issue(store, operator, 50_000_000)
@@ -179,4 +179,4 @@ def test_an_asset_lives(folder: ChainFolder, store: PlatformStore, operator: Tre
     with store.begin() as tx:
         tx.chain.queue(KEY + "bills 1", onchain.account, all_["OperatorSafe"], b"", "a settlement")
     with pytest.raises(ConflictError, match="settlement"):
-        operate(store, operator, [permission(all_, ASSET, smith.address, AssetPermission.VIEWER, now + 5)])
+        operate(store, operator, [permission(all_, ASSET, smith.address, AssetPermission.VIEWER, now + 5)], "test")

@@ -246,13 +246,10 @@ class _Desk:
         return send_own(self.treasury, self.keys(by), call)
 
     def operate(self, calls: list[Call]) -> Receipt:
-        """An operation of the operator's account, written into the log."""
+        """An operation of the operator's account."""
         from quietgrid.runtime.operating import operate
 
-        done = operate(self.store, self.treasury, calls)
-        with self.store.begin() as tx:
-            tx.log.append("operator", "chain.operate", ", ".join(call.what for call in calls), {"hash": done.hash})
-        return done
+        return operate(self.store, self.treasury, calls, "operator")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ twice. A contract that refuses ends the story, never the worker. Only on our own
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from quietgrid.runtime.ruled import CONTRACT
 from quietgrid.runtime.settling import Treasury
 from quietgrid.store.stores import PlatformStore
 
+LOG = logging.getLogger("quietgrid.chain")
 BUDGET = 5
 WORDS = "A smaller publish budget: five a home and year instead of six"
 AGAIN = ("", " (second vote)", " (third vote)")
@@ -59,6 +61,7 @@ class ChainStory:
                 return ""  # the outbox says so, and since when
             except RevertedError as error:
                 self.note = str(error)
+                LOG.warning("the demo's story on the chain ends here: %s", error)
                 self._end(chapter)
                 continue
             if done:
@@ -161,5 +164,5 @@ class ChainStory:
             registration(self._all, ASSET, nameplate, secrets.token_bytes(32)),
             *splitting(self._all, ASSET, shares, now.timestamp + STEWARD_S),
         ]
-        operate(self._store, self._treasury, calls)
+        operate(self._store, self._treasury, calls, "demo")
         return "asset registered"

@@ -20,6 +20,9 @@ from quietgrid.model.sending import SendState
 from quietgrid.runtime.settling import KEY, Treasury
 from quietgrid.store.stores import PlatformStore
 
+ACTION = "chain.operate"
+"""The log's verb."""
+
 
 def is_free(store: PlatformStore) -> bool:
     """Whether no settlement is on its way."""
@@ -27,8 +30,11 @@ def is_free(store: PlatformStore) -> bool:
         return all(one.state is SendState.CONFIRMED for one in tx.chain.newest(KEY))
 
 
-def operate(store: PlatformStore, treasury: Treasury, calls: Sequence[abi.Call]) -> Receipt:
-    """Let the operator's account do these calls, all or none: signed by two of its owners, sent by the first.
+def operate(store: PlatformStore, treasury: Treasury, calls: Sequence[abi.Call], by: str) -> Receipt:
+    """Let the operator's account do these calls, all or none: signed by two of its owners, sent by the first, logged.
+
+    Args:
+        by: Who asked, for the log.
 
     Raises:
         ConflictError: a settlement is on its way. RevertedError: one of the calls is refused.
@@ -38,7 +44,10 @@ def operate(store: PlatformStore, treasury: Treasury, calls: Sequence[abi.Call])
         raise ConflictError("a settlement is on its way", where=OPERATOR, fix="try again when the outbox is empty")
     found = operation(treasury.chain, treasury.addresses[OPERATOR], calls, treasury.addresses["SafeBundler"])
     execution = found.execution({owner.address: found.signed_by(owner) for owner in treasury.signers})
-    return send_own(treasury, treasury.signers[0], execution)
+    done = send_own(treasury, treasury.signers[0], execution)
+    with store.begin() as tx:
+        tx.log.append(by, ACTION, ", ".join(call.what for call in calls), {"transaction": done.hash})
+    return done
 
 
 def send_own(treasury: Treasury, account: Account, call: abi.Call) -> Receipt:
