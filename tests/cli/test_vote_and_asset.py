@@ -73,6 +73,7 @@ def test_a_vote_by_hand(typed: Typed, refused: Refused, onchain: OnChain) -> Non
     assert (code, "publish-budget" in line) == (2, True), line
     code, line = refused("vote", "propose", "publish-budget", "5", "--why", "x", "--by", "nobody")
     assert (code, "member-0" in line) == (3, True), line
+    later(onchain, 2)  # who proposes must have had GRID a second ago
     typed("vote", "propose", "publish-budget", "5.5", "--why", "A little less")
     later(onchain, 3)
     for n in range(2):

@@ -88,6 +88,7 @@ def the_asset(store: PlatformStore, onchain: OnChain) -> Asset:
 def test_the_story_goes_to_its_end_once(
     folder: ChainFolder, store: PlatformStore, operator: Treasury, onchain: OnChain, anvil: Anvil
 ) -> None:
+    later(onchain, 2)  # who proposes must have had GRID a second ago
     # as much time as a vote needs passes only where the test lets it: the first look may or may not see it open
     first = told(folder, store, operator, onchain)
     assert first[0] == "proposed"
@@ -131,6 +132,7 @@ def test_a_vote_nobody_took_part_in_is_held_again(
     folder: ChainFolder, store: PlatformStore, operator: Treasury, onchain: OnChain
 ) -> None:
     governing = Governing(store, onchain.node, onchain.addresses)
+    later(onchain, 2)  # who proposes must have had GRID a second ago
     governing.propose(folder.account("member-0"), [governing.change("publish-budget", 5)], WORDS)
     later(onchain, 100)
     assert told(folder, store, operator, onchain)[0] == "proposed"

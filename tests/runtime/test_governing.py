@@ -44,7 +44,9 @@ def folder(tmp_path: Path) -> ChainFolder:
 
 @pytest.fixture
 def onchain(folder: ChainFolder, anvil: Anvil, store: PlatformStore) -> OnChain:
-    return chain_at(folder, anvil.url, store)
+    found = chain_at(folder, anvil.url, store)
+    later(found.node, 2)  # who proposes must have had GRID a second ago
+    return found
 
 
 @pytest.fixture

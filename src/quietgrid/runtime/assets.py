@@ -50,9 +50,11 @@ class Assets:
         self._store, self._chain, self._addresses = store, chain, addresses
         named = {address: name for name, address in addresses.items()} | dict(people or {})
         self._names = {address.lower(): name for address, name in named.items()}
+        self._away = False
 
     def all(self) -> list[Asset]:
         """Every asset, by number."""
+        self._away = False
         with self._store.read() as tx:
             said = {name: tx.chain.events(contract=name, limit=MOST)[::-1] for name in (ASSETS, SHARES, POOL)}
         made = [event for event in said[ASSETS] if event.name == "AssetRegistered"]
@@ -127,11 +129,14 @@ class Assets:
         return tuple(sorted(found, key=lambda one: (-one.shares, one.holder)))
 
     def _due(self, number: int, holder: str) -> int | None:
+        if self._away:
+            return None  # asked once, not once a holder: a node that hangs is waited for
         try:
             return int(
                 self._chain.view(POOL, self._addresses[POOL], "claimable", number, self._addresses[MONEY], holder)
             )
         except UnavailableError:
+            self._away = True
             return None
 
 

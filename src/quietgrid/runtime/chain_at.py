@@ -115,6 +115,8 @@ def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations:
     depth = confirmations or (1 if own else DEEP)
     journal = StoreJournal(store)
     engine = folder.account("engine")
+    for name in PAYEES:
+        folder.account(name)  # so that they have names in what is shown
     outbox = Outbox(chain, engine, journal, Terms(chain_id, confirmations=depth), SystemClock())
     heard = {name: addresses[name] for name in names() if name in addresses}
     heard |= {f"Safe#{name}": addresses[name] for name in (OPERATOR, COUNCIL) if name in addresses}

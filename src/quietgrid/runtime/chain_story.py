@@ -18,7 +18,7 @@ from quietgrid.model.asset import AssetKind, TransferRule
 from quietgrid.model.parameter import PARAMETERS, PUBLISH_BUDGET
 from quietgrid.model.proposal import Support, VoteState
 from quietgrid.runtime.assets import ASSETS, MONEY, POOL, claiming, paying_in, registration, splitting
-from quietgrid.runtime.governing import Governing
+from quietgrid.runtime.governing import GRID, Governing
 from quietgrid.runtime.operating import is_free, operate, send_own
 from quietgrid.runtime.ruled import CONTRACT
 from quietgrid.runtime.settling import Treasury
@@ -94,6 +94,8 @@ class ChainStory:
             now = int(self._chain.view(CONTRACT, self._all[CONTRACT], "get", PUBLISH_BUDGET))
             if now <= PARAMETERS[PUBLISH_BUDGET].stored(BUDGET):
                 return self._end(self._vote)
+            if not self._may_propose(members[0].address):
+                return ""
             governing.propose(members[0], [call], words)
             return "proposed"
         if state is VoteState.ACTIVE:
@@ -114,6 +116,13 @@ class ChainStory:
             if error.name != "GovernorNonexistentProposal":
                 raise
             return VoteState.UNKNOWN
+
+    def _may_propose(self, member: str) -> bool:
+        """Whether votes count already: what counts is what somebody had a second ago. Who has none is refused later."""
+        if not self._governing.view(GRID, "getVotes", member):
+            return True
+        now = int(str(self._governing.view(GRID, "clock")))
+        return bool(self._governing.view(GRID, "getPastVotes", member, now - 1))
 
     def _cast(self, proposal: int) -> str:
         for member, answer in zip(self._members, ANSWERS, strict=True):

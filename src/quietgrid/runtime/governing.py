@@ -42,11 +42,13 @@ class Governing:
     ) -> None:
         self._store, self._chain, self._addresses = store, chain, addresses
         self._people = dict(people or {})
+        self._away = False
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def proposals(self, limit: int = 50) -> list[Proposal]:
         """The newest proposals, newest first."""
+        self._away = False
         with self._store.read() as tx:
             said = tx.chain.events(contract=GOVERNOR, limit=MOST)
         by_id: dict[int, list[ChainEvent]] = {}
@@ -170,7 +172,10 @@ class Governing:
     def _asked(
         self, proposal_id: int, starts: int, final: VoteState | None, executed: ChainEvent | None
     ) -> tuple[VoteState, int | None, int | None, int | None]:
-        """State, quorum, power, time of execution: what only the node knows."""
+        """State, quorum, power, time of execution: what only the node knows. A node that is away is asked once."""
+        nothing = final or VoteState.UNKNOWN, None, None, None
+        if self._away:
+            return nothing
         try:
             state = final or self.state_of(proposal_id)
             done = self._chain.block(executed.block) if executed else None
@@ -180,7 +185,8 @@ class Governing:
             quorum = int(str(self.view(GOVERNOR, "quorum", starts)))
             power = int(str(self.view(GRID, "getPastTotalSupply", starts)))
         except UnavailableError:
-            return final or VoteState.UNKNOWN, None, None, None
+            self._away = True
+            return nothing
         return state, quorum, power, at
 
 

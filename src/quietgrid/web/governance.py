@@ -21,6 +21,12 @@ WORDS = {
     VoteState.DEFEATED: "rejected", VoteState.SUCCEEDED: "accepted", VoteState.QUEUED: "accepted, waiting",
     VoteState.EXPIRED: "expired", VoteState.EXECUTED: "executed", VoteState.UNKNOWN: "node away",
 }  # fmt: skip
+REACHED = {
+    VoteState.PENDING: (1, None), VoteState.ACTIVE: (1, 1), VoteState.CANCELED: (1, 2), VoteState.DEFEATED: (2, 2),
+    VoteState.SUCCEEDED: (3, None), VoteState.QUEUED: (3, 3), VoteState.EXPIRED: (3, 3), VoteState.EXECUTED: (5, None),
+    VoteState.UNKNOWN: (1, None),
+}  # fmt: skip
+"""How many of the five steps are done, and which is on (or where it ended)."""
 BAR = 100.0
 
 
@@ -57,20 +63,22 @@ def shown(one: Proposal, tz: str) -> dict[str, object]:
 
 def steps(one: Proposal, tz: str) -> list[dict[str, str]]:
     """From the proposal to its execution: what is done, what is on, what comes."""
-    order = [VoteState.PENDING, VoteState.ACTIVE, VoteState.SUCCEEDED, VoteState.QUEUED, VoteState.EXECUTED]
-    ended = one.state in (VoteState.CANCELED, VoteState.DEFEATED, VoteState.EXPIRED)
-    reached = {VoteState.DEFEATED: 2, VoteState.CANCELED: 1, VoteState.EXPIRED: 3}.get(one.state)
-    at = reached if reached is not None else order.index(one.state) if one.state in order else 0
-    if one.state is VoteState.EXECUTED:
-        at = len(order)
-    waits = f"until {when(one.eta, tz)}" if one.eta else "after the vote"
+    done, on = REACHED[one.state]
+    stopped = one.state in (VoteState.CANCELED, VoteState.DEFEATED)
+    counted = f"counted {when(one.ends, tz)}" if done > 2 else "when the vote is over"
+    if one.executed is None:
+        executed = "by anybody, when the wait is over"
+    else:
+        executed = when(one.executed_at, tz) if one.executed_at else f"block {one.executed:,}"
     texts = [
         ("Proposed", f"block {one.created:,}"), ("Vote", f"{when(one.starts, tz)} to {when(one.ends, tz)}"),
-        (WORDS[one.state].capitalize() if ended else "Accepted", f"counted {when(one.ends, tz)}"),
-        ("Waiting in the timelock", waits),
-        ("Executed", when(one.executed_at, tz) if one.executed_at else "by anybody, when the wait is over"),
+        (WORDS[one.state].capitalize() if stopped else "Accepted", counted),
+        ("Expired" if one.state is VoteState.EXPIRED else "Waiting in the timelock",
+         f"until {when(one.eta, tz)}" if one.eta else "after the vote"),
+        ("Executed", executed),
     ]  # fmt: skip
-    marks = ["done" if n < at else ("stuck" if ended else "now") if n == at else "next" for n in range(len(texts))]
+    stuck = "stuck" if TONES[one.state] == "bad" else "now"
+    marks = ["done" if n < done else stuck if n == on else "next" for n in range(len(texts))]
     return [{"name": name, "text": text, "state": mark} for (name, text), mark in zip(texts, marks, strict=True)]
 
 
