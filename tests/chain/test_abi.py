@@ -65,3 +65,12 @@ def test_somebody_elses_log_is_left_alone() -> None:
 def test_no_two_functions_or_errors_share_a_selector(name: str) -> None:
     selectors = list(abi.functions(name).values())
     assert len(set(selectors)) == len(selectors)
+
+
+def test_a_call_is_read_back() -> None:
+    """By name and arguments; bytes of another function, or too few, are nothing."""
+    made = abi.call("CommunityParameters", "0x" + "11" * 20, "set", 2, -5_000)
+    assert abi.decode_call("CommunityParameters", made.data) == ("set", {"parameter": 2, "value": -5_000})
+    assert abi.decode_call("DailyRoots", made.data) is None
+    assert abi.decode_call("CommunityParameters", made.data[:20]) is None
+    assert abi.decode_call("CommunityParameters", b"") is None
