@@ -140,13 +140,15 @@ def test_a_crash_and_a_lost_second_settle_nothing_twice(
     while True:  # what the node has lost is sent again after a few seconds
         settling.step()
         onchain.step()
-        found = lines(store, onchain, anvil, tmp_path)
-        if all(found.values()) or time.monotonic() > deadline:
+        with store.read() as tx:
+            state = tx.chain.newest(KEY)[0].state
+        if state is SendState.CONFIRMED or time.monotonic() > deadline:
             break
         time.sleep(0.5)
+    assert state is SendState.CONFIRMED
+    onchain.step()
+    found = lines(store, onchain, anvil, tmp_path)
     assert all(found.values()), [what for what, holds in found.items() if not holds]
-    with store.read() as tx:
-        assert tx.chain.newest(KEY)[0].state is SendState.CONFIRMED
 
 
 def test_too_few_homes_are_not_settled(ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore) -> None:
