@@ -11,6 +11,7 @@ import pytest
 from quietgrid.chain.built import safe_is_there
 from quietgrid.chain.node import Anvil
 from quietgrid.crypto.public import merkle
+from quietgrid.errors import ConfigError
 from quietgrid.model.posting import Posting
 from quietgrid.model.sending import SendState
 from quietgrid.runtime.chain_at import ChainFolder, chain_at, treasury
@@ -174,3 +175,22 @@ def test_a_home_shows_its_bill_below_the_root(
     )
     leaf = merkle.leaf_hash(bill_record(home, name, owed), leaves[7].salt or b"")
     assert merkle.root_from_path(leaf, 7, len(leaves), path) == row.root
+
+
+def test_a_key_that_is_gone_is_not_made_anew(
+    ready: Callable[[], tuple[OnChain, Settling]], anvil: Anvil, tmp_path: Path
+) -> None:
+    """A fresh key would sign what the Safe refuses, and a fresh payee would be paid instead of the organisation."""
+    from quietgrid.chain.client import Chain
+
+    onchain, _ = ready()
+    folder = ChainFolder(tmp_path / "state")
+    for name in ("operator-1", "tax"):
+        key = folder.path / "keys" / f"{name}.key"
+        kept = key.read_bytes()
+        key.unlink()
+        assert not folder.holds("operator-0", name)
+        with pytest.raises(ConfigError, match="not here"):
+            treasury(folder, Chain(anvil.url), onchain.addresses)
+        assert not key.exists()
+        key.write_bytes(kept)

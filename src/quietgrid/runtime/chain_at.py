@@ -48,7 +48,25 @@ class ChainFolder:
 
     def account(self, name: str) -> Account:
         """An account by name; its key is made there on first use."""
-        return Account.load_or_create(self.path / "keys" / f"{name}.key")
+        return Account.load_or_create(self._key(name))
+
+    def held(self, name: str) -> Account:
+        """An account whose key must be here; none is made.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        path = self._key(name)
+        if not path.exists():
+            raise ConfigError("this account's key is not here", where=str(path), fix="put it back, or act where it is")
+        return Account.load_or_create(path)
+
+    def holds(self, *names: str) -> bool:
+        """Whether the keys of all these accounts are here."""
+        return all(self._key(name).exists() for name in names)
+
+    def _key(self, name: str) -> Path:
+        return self.path / "keys" / f"{name}.key"
 
     def people(self) -> dict[str, str]:
         """Address -> name of every account whose key is here."""
@@ -57,6 +75,8 @@ class ChainFolder:
 
 PAYEES = ("supplier", "tax")
 """Organisations that bills pay."""
+SIGNERS = ("operator-0", "operator-1")
+"""Two of the owners of the operator's account, who sign settlements where their keys are."""
 OWNERS, GUARDIANS, REPORTERS, FOUNDERS = 3, 2, 3, 5
 GRID_EACH = 1_000 * 10**18
 
@@ -86,6 +106,8 @@ def deploy(folder: ChainFolder, chain: Chain, tell: Callable[[Step], None] = lam
     Raises:
         See `Deployment.run`.
     """
+    for name in PAYEES:
+        folder.account(name)
     if chain.chain_id() == CHAIN_ID:
         for name in ("deployer", "engine"):
             fund(chain, folder.account(name).address)
@@ -115,8 +137,6 @@ def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations:
     depth = confirmations or (1 if own else DEEP)
     journal = StoreJournal(store)
     engine = folder.account("engine")
-    for name in PAYEES:
-        folder.account(name)  # so that they have names in what is shown
     outbox = Outbox(chain, engine, journal, Terms(chain_id, confirmations=depth), SystemClock())
     heard = {name: addresses[name] for name in names() if name in addresses}
     heard |= {f"Safe#{name}": addresses[name] for name in (OPERATOR, COUNCIL) if name in addresses}
@@ -125,7 +145,10 @@ def chain_at(folder: ChainFolder, url: str, store: PlatformStore, confirmations:
 
 
 def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: int = 0) -> ChainWork:
-    """The platform's chain, ready, and what is done for it at every look: anchoring the days that are over."""
+    """The platform's chain, ready, and what is done for it at every look: anchoring the days that are over.
+
+    Bills are settled only where two owners' keys are; elsewhere their postings wait, unsettled.
+    """
     parts = platform.parts
     onchain = chain_at(folder, url, parts.store, confirmations)
 
@@ -134,11 +157,12 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
 
     anchoring = Anchoring(parts.store, platform.keyholders, parts.clock, queue)
     anchoring.again()
-    paid_from = treasury(folder, Chain(url), onchain.addresses)
-    settling = Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k)
-    tasks: list[Callable[[], object]] = [anchoring.step, settling.step]
-    if onchain.node.chain_id() == CHAIN_ID:
-        tasks.append(story(folder, parts.store, paid_from).step)
+    tasks: list[Callable[[], object]] = [anchoring.step]
+    if folder.holds(*SIGNERS, *PAYEES):
+        paid_from = treasury(folder, Chain(url), onchain.addresses)
+        tasks.append(Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k).step)
+        if onchain.node.chain_id() == CHAIN_ID:
+            tasks.append(story(folder, parts.store, paid_from).step)
     return ChainWork(onchain, tasks)
 
 
@@ -149,6 +173,10 @@ def story(folder: ChainFolder, store: PlatformStore, paid_from: Treasury) -> Cha
 
 
 def treasury(folder: ChainFolder, chain: Chain, addresses: Mapping[str, str]) -> Treasury:
-    """The operator's account with the keys of two of its owners, and the organisations' accounts, in one folder."""
-    payees = {name: folder.account(name).address for name in PAYEES}
-    return Treasury(chain, addresses, [folder.account(f"operator-{n}") for n in range(2)], payees)
+    """The operator's account with the keys of two of its owners, and the organisations' accounts, in one folder.
+
+    Raises:
+        ConfigError: one of the keys is not here.
+    """
+    payees = {name: folder.held(name).address for name in PAYEES}
+    return Treasury(chain, addresses, [folder.held(name) for name in SIGNERS], payees)
