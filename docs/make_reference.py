@@ -14,7 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "quietgrid"
 PAGE = ROOT / "docs" / "reference" / "who-sees-what.md"
-STAGES = ("registry", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "settlement")
+STAGES = (
+    "registry", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "balance", "settlement",
+)  # fmt: skip
 FIELDS = ("Runs at", "Sees", "Never sees", "In", "Out")
 
 
