@@ -1,7 +1,9 @@
 """Voltages and currents of many intervals at once.
 
-Source: power-grid-model (Newton-Raphson, MPL-2.0). The source is made stiff (a short-circuit power of 1e16 VA), which
-is how pandapower's external grid behaves, so that both agree to 1e-9 of the rated voltage.
+Source: power-grid-model (MPL-2.0). Iterative current first, because it factorises the grid's matrix once for all
+intervals (2.5 times faster than Newton-Raphson on SimBench's grids, the same to 1e-10 of the rated voltage);
+Newton-Raphson for the intervals where that finds nothing. The source is made stiff (a short-circuit power of 1e16 VA),
+which is how pandapower's external grid behaves, so that both agree to 1e-9 of the rated voltage.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from quietgrid.errors import InputError
 from quietgrid.model.network import Flags, Floats, Network, Rows
 
 STIFF_VA = 1e16
+TOLERANCE = 1e-9
+"""Of the rated voltage, between two iterations."""
 CHUNK = 4_096
 """Intervals worked out at a time: bounds memory."""
 Table = NDArray[Any]
@@ -77,7 +81,7 @@ class Model:
         Raises:
             InputError: arrays that do not fit.
 
-        Cost: about 60 µs an interval on 130 nodes, one core.
+        Cost: about 50 µs an interval on 130 nodes, one core.
         """
         network, t = self.network, len(draw_w)
         if draw_w.shape != (t, len(network.units)) or draw_var.shape != draw_w.shape:
@@ -85,23 +89,40 @@ class Model:
                 f"draws of shape {draw_w.shape} and {draw_var.shape} for {len(network.units)} units",
                 where=network.name, fix="give one column a unit",
             )  # fmt: skip
+        return self.flow_at(self.at_nodes(draw_w), self.at_nodes(draw_var), taps=taps, source_voltage=source_voltage)
+
+    @property
+    def load_nodes(self) -> Rows:
+        """int32 [l]: the nodes that have units, the columns of `flow_at`."""
+        return np.asarray(self._ids.unit_nodes, np.int32)
+
+    def flow_at(
+        self, node_w: Floats, node_var: Floats, *, taps: Rows | None = None, source_voltage: Floats | None = None
+    ) -> Flow:
+        """Power flow of draws by node instead of by unit. Args: node_w, node_var: [t, l], columns as `load_nodes`."""
+        t = len(node_w)
+        if node_w.shape != (t, len(self._ids.load)) or node_var.shape != node_w.shape:
+            raise InputError(
+                f"draws of shape {node_w.shape} and {node_var.shape} for {len(self._ids.load)} nodes with units",
+                where=self.network.name, fix="give one column a node of `load_nodes`",
+            )  # fmt: skip
         pieces = []
         for first in range(0, max(t, 1), CHUNK):
             here = slice(first, first + CHUNK)
             pieces.append(
                 self._piece(
-                    self._at_nodes(draw_w[here]), self._at_nodes(draw_var[here]),
-                    None if taps is None else taps[here], None if source_voltage is None else source_voltage[here],
+                    node_w[here], node_var[here], None if taps is None else taps[here],
+                    None if source_voltage is None else source_voltage[here],
                 )
             )  # fmt: skip
+        if len(pieces) == 1:
+            return pieces[0]
         return Flow(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in Flow.__dataclass_fields__))
 
-    def _at_nodes(self, draw: Floats) -> Floats:
-        """[t, nodes that have units]: sums of the units' draws."""
-        order, starts = self._ids.unit_order, self._ids.unit_starts
-        if not len(starts):
-            return np.zeros((len(draw), 0))
-        return np.asarray(np.add.reduceat(np.where(self.network.units.closed, draw, 0.0)[:, order], starts, axis=1))
+    def at_nodes(self, draw: Floats) -> Floats:
+        """[t, l]: sums of the units' draws at each of `load_nodes`. Args: draw: [t, units]."""
+        closed = self.network.units.closed
+        return np.asarray(draw[:, closed] @ self._ids.unit_at[closed], np.float64)
 
     def _piece(self, w: Floats, var: Floats, taps: Rows | None, source_voltage: Floats | None) -> Flow:
         from power_grid_model import initialize_array
@@ -119,16 +140,28 @@ class Model:
             sources = initialize_array("update", "source", (t, len(ids.source)))
             sources["id"], sources["u_ref"] = ids.source, source_voltage
             update["source"] = sources
-        found = cast(
-            dict[Any, Table],
-            self._engine.calculate_power_flow(
-                update_data=update, output_component_types=OUTPUTS, continue_on_batch_error=True, threading=-1
-            ),
-        )
-        failed = self._engine.batch_error.failed_scenarios if self._engine.batch_error else np.zeros(0, np.int64)
-        return self._found(found, failed)
+        found, failed = self._calculate(update, "iterative_current")
+        if not len(failed):
+            return self._found(found, failed)
+        again, without = self._calculate({kind: table[failed] for kind, table in update.items()}, "newton_raphson")
+        for kind, columns in again.items():
+            for name, column in columns.items():
+                found[kind][name][failed] = column
+        return self._found(found, failed[without])
 
-    def _found(self, found: dict[Any, Table], failed: NDArray[np.int64]) -> Flow:
+    def _calculate(self, update: dict[Any, Table], method: str) -> tuple[dict[Any, Any], NDArray[np.int64]]:
+        """What the engine finds, and the rows where it finds nothing."""
+        found = cast(
+            dict[Any, Any],
+            self._engine.calculate_power_flow(
+                update_data=update, output_component_types=OUTPUTS, continue_on_batch_error=True, threading=-1,
+                calculation_method=method, error_tolerance=TOLERANCE,
+            ),
+        )  # fmt: skip
+        errors = self._engine.batch_error
+        return found, np.asarray(errors.failed_scenarios if errors else [], np.int64)
+
+    def _found(self, found: dict[Any, Any], failed: NDArray[np.int64]) -> Flow:
         network, ids = self.network, self._ids
         nodes, t = found["node"], len(found["node"]["u_pu"])
         ends = {name: np.zeros((t, network.branches)) for name in ("p_from", "p_to", "q_from", "q_to", "loading")}
@@ -174,8 +207,8 @@ class Ids:
         self.plain = np.flatnonzero(~network.lines.couplers)
         self.couplers = np.flatnonzero(network.lines.couplers)
         self.transformer_rows = np.arange(m, m + k)
-        self.unit_order = np.argsort(network.units.nodes, kind="stable")
-        self.unit_nodes, self.unit_starts = np.unique(network.units.nodes[self.unit_order], return_index=True)
+        self.unit_nodes, column = np.unique(network.units.nodes, return_inverse=True)
+        self.unit_at = np.eye(len(self.unit_nodes))[column]
         first = n + m + k + s
         self.load = np.arange(first, first + len(self.unit_nodes), dtype=np.int32)
         self.free = first + len(self.unit_nodes)
