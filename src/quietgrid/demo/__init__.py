@@ -10,10 +10,14 @@ from SimBench (`profiles`, `recipes`), seeded appliances (`appliances`), a batte
 (`storage`). See ATTRIBUTION.md for what is measured and what is made up. Data under ODbL, not MIT.
 """
 
+from quietgrid.demo.grid import demo_network, home_units
 from quietgrid.demo.prices import prices
 from quietgrid.demo.sample import DEMO_DAYS, FIRST_DAY, Home, Sample, load, replay_window
 
 SHOWN_HOME = 3
 """The home whose side of things the demo shows: solar on the roof, no battery, busy evenings."""
 
-__all__ = ["DEMO_DAYS", "FIRST_DAY", "SHOWN_HOME", "Home", "Sample", "load", "prices", "replay_window"]
+__all__ = [
+    "DEMO_DAYS", "FIRST_DAY", "SHOWN_HOME", "Home", "Sample", "demo_network", "home_units", "load", "prices",
+    "replay_window",
+]  # fmt: skip
