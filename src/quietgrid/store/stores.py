@@ -13,6 +13,7 @@ from quietgrid.store.billing import Billing
 from quietgrid.store.chain import ChainTables
 from quietgrid.store.documents import Documents
 from quietgrid.store.engine import Store, connect
+from quietgrid.store.grid import GridTables
 from quietgrid.store.household import Household
 from quietgrid.store.jobs import Jobs
 from quietgrid.store.keyholder import Members
@@ -47,6 +48,7 @@ class PlatformTx:
         self.chain = ChainTables(connection, clock)
         self.postings = Postings(connection, clock)
         self.anchors = Anchors(connection, clock)
+        self.grid = GridTables(connection, clock)
 
 
 class KeyholderTx:
