@@ -38,7 +38,7 @@ def test_local_clock(tmp_path: Path) -> None:
     ("text", "what"),
     [
         ("time,frequency\n", "no columns|empty|no rows"),
-        ("when,what\na,b\n", "no columns"),
+        ("when,what\na,b\n", "time stamp"),
         ("time,frequency\n1767571200,230\n1767571201,231\n", "not a frequency"),
         ("time,frequency\n1767571200,50\n1767571200,50\n", "there twice"),
         ("time,frequency\n1767571200,50\n1767571202,50\n1767571205,50\n", "evenly"),
