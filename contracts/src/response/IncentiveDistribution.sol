@@ -13,10 +13,13 @@ import {Rewards} from "./Rewards.sol";
 
 /// @title IncentiveDistribution
 /// @notice Rewards of demand response out of funded escrow: one Merkle root for any number of homes, claimed at will.
-/// @dev A leaf is (index, account, cumulative amount, salt). `account` is a fresh address that the home made and told
-/// nobody but the platform, sealed; amounts are multiples of the programme's unit; a home that wants no two of its
-/// claims linked takes a new index and a new account each period, one leaf a unit if it wants no amount told either.
-/// Who knows a leaf can have it paid, but only to its account, or to whom the account's key signed for.
+/// @dev A leaf is (account, cumulative amount, salt). `account` is a fresh address that the home made and told nobody but
+/// the platform; amounts are multiples of the programme's unit; a home that wants no two of its claims linked takes a
+/// new account each period, one leaf a unit if it wants no amount told either.
+///
+/// A claim puts a leaf's amount into its account's purse here, for good: no later root takes it out. Who knows a leaf
+/// may send its claim. A purse is paid out by its account's key only, in one part or several, to whom the key names. So
+/// a claim writes one word, whoever claims, and the token's balances are written once for all claims of a purse.
 ///
 /// For each programme: paid <= allotted <= funded; all three are kept in micro-units.
 contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransient {
@@ -34,24 +37,28 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         uint128 funded;
     }
 
+    /// @notice What an account was credited by claims and paid out so far, micro-units.
+    struct Purse {
+        uint128 claimed;
+        uint128 paid;
+    }
+
     /// @notice A leaf: what an account has earned so far, micro-units.
     struct Leaf {
-        uint256 index;
         address account;
         uint256 cumulative;
         bytes32 salt;
     }
 
-    bytes32 private constant CLAIM_TYPEHASH =
-        keccak256("Claim(bytes32 programme,uint256 index,uint256 cumulative,address recipient)");
+    bytes32 private constant WITHDRAWAL_TYPEHASH =
+        keccak256("Withdrawal(bytes32 programme,uint256 upTo,address recipient)");
 
     /// @notice The token of all rewards.
     IERC20 public immutable token;
 
     DailyLimit.Limit private _allotting;
     mapping(bytes32 id => Programme programme) private _programmes;
-    /// @dev units already paid to an index, eight to a word
-    mapping(bytes32 id => mapping(uint256 word => uint256 units)) private _paidUnits;
+    mapping(bytes32 id => mapping(address account => Purse purse)) private _purses;
     /// @dev id of a push => hash of what was pushed
     mapping(bytes32 id => bytes32 content) private _pushes;
 
@@ -65,8 +72,10 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     event ProgrammePaused(bytes32 indexed programme, bool paused);
     /// @notice A programme's root; `allotted` is all it has ever promised.
     event RootPosted(bytes32 indexed programme, uint32 indexed sequence, bytes32 root, uint256 allotted);
-    /// @notice A claim was paid; the token's Transfer beside it says to whom and how much.
-    event Claimed(bytes32 indexed programme, uint256 indexed index);
+    /// @notice A claim: `claimed` is all that the account's purse was ever credited.
+    event Claimed(bytes32 indexed programme, address indexed account, uint256 claimed);
+    /// @notice A purse paid: `paid` is all it ever paid out.
+    event Withdrawn(bytes32 indexed programme, address indexed account, address indexed recipient, uint256 paid);
     /// @notice Rewards were paid without a claim.
     event Pushed(bytes32 indexed id, bytes32 indexed programme, uint256 amount);
     /// @notice What the engine may allot in a day.
@@ -76,7 +85,7 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     error NoProgramme(bytes32 programme);
     /// @notice The programme has another unit.
     error AlreadyOpen(bytes32 programme, uint40 unit);
-    /// @notice A unit, an amount or an index that does not fit.
+    /// @notice A unit or an amount that does not fit.
     error OutOfRange();
     /// @notice The sequence number was used for another root, or is not the next.
     error WrongSequence(bytes32 programme, uint32 sequence, uint32 last);
@@ -87,12 +96,14 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     /// @notice The programme is stopped.
     error Stopped(bytes32 programme);
     /// @notice The leaf is not below the programme's root.
-    error NotInTheTree(bytes32 programme, uint256 index);
+    error NotInTheTree(bytes32 programme, address account);
     /// @notice The amount is not a multiple of the programme's unit.
     error NotRound(uint256 amount, uint40 unit);
-    /// @notice All of it was paid before.
-    error NothingToClaim(bytes32 programme, uint256 index);
-    /// @notice The leaf's account did not sign for this recipient.
+    /// @notice All of it was claimed before.
+    error NothingToClaim(bytes32 programme, address account);
+    /// @notice The purse was paid out up to there, or does not hold so much.
+    error NotInThePurse(bytes32 programme, address account, uint256 claimed, uint256 paid);
+    /// @notice The account did not sign for this recipient.
     error NotSigned(address account);
     /// @notice The id was used for another push.
     error AlreadyPushed(bytes32 id);
@@ -151,7 +162,7 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
     /// @dev Role: ENGINE
     /// @param programme The programme.
     /// @param sequence One more than the last.
-    /// @param root Over (index, account, cumulative, salt), OpenZeppelin's standard tree.
+    /// @param root Over (account, cumulative, salt), OpenZeppelin's standard tree.
     /// @param added By how much the sum of all leaves grew, micro-units.
     function postRoot(bytes32 programme, uint32 sequence, bytes32 root, uint256 added) external restricted {
         Programme storage found = _existing(programme);
@@ -194,37 +205,44 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
 
     // ---- claims ----
 
-    /// @notice Pay a leaf to its account. Anybody who knows the leaf may send it.
+    /// @notice Put a leaf's amount into its account's purse. Anybody who knows the leaf may send it.
     function claim(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof) external {
-        _pay(programme, leaf, proof, leaf.account);
+        _credit(programme, leaf, proof);
     }
 
-    /// @notice Pay several leaves to their accounts in one transaction, as a relay does for many homes.
+    /// @notice Claim several leaves in one transaction, as a relay does for many homes.
     function claimMany(bytes32 programme, Leaf[] calldata leaves, bytes32[][] calldata proofs) external {
         if (leaves.length != proofs.length) revert LengthsDiffer();
         for (uint256 i = 0; i < leaves.length; ++i) {
-            _pay(programme, leaves[i], proofs[i], leaves[i].account);
+            _credit(programme, leaves[i], proofs[i]);
         }
     }
 
-    /// @notice Pay a leaf to whom its account's key signed for, so that the account itself never holds anything.
-    /// @param signature EIP-712 Claim(programme, index, cumulative, recipient) by the leaf's account.
-    function claimTo(
+    /// @notice Pay the caller's purse out.
+    /// @param upTo What it will have paid out in all, micro-units: a retry pays nothing twice.
+    /// @param recipient Whom it pays.
+    function withdraw(bytes32 programme, uint256 upTo, address recipient) external {
+        _pay(programme, _msgSender(), upTo, recipient);
+    }
+
+    /// @notice Pay an account's purse to whom its key signed for. Anybody may send it, so the account needs no gas.
+    /// @param signature EIP-712 Withdrawal(programme, upTo, recipient) by the account.
+    function withdrawFor(
         bytes32 programme,
-        Leaf calldata leaf,
-        bytes32[] calldata proof,
+        address account,
+        uint256 upTo,
         address recipient,
         bytes calldata signature
     ) external {
-        bytes32 digest = claimDigest(programme, leaf.index, leaf.cumulative, recipient);
-        if (!SignedOrders.signedBy(leaf.account, digest, signature)) revert NotSigned(leaf.account);
-        _pay(programme, leaf, proof, recipient);
+        if (!SignedOrders.signedBy(account, withdrawalDigest(programme, upTo, recipient), signature)) {
+            revert NotSigned(account);
+        }
+        _pay(programme, account, upTo, recipient);
     }
 
-    /// @notice What an index was paid so far, micro-units.
-    function paidTo(bytes32 programme, uint256 index) external view returns (uint256) {
-        uint256 units = uint32(_paidUnits[programme][index / 8] >> (32 * (index % 8)));
-        return units * _programmes[programme].unit;
+    /// @notice What an account was credited and paid out so far, micro-units.
+    function purseOf(bytes32 programme, address account) external view returns (Purse memory) {
+        return _purses[programme][account];
     }
 
     /// @notice A programme as it stands.
@@ -232,13 +250,9 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         return _programmes[programme];
     }
 
-    /// @notice What the account of a leaf signs to be paid elsewhere (EIP-712 digest).
-    function claimDigest(bytes32 programme, uint256 index, uint256 cumulative, address recipient)
-        public
-        view
-        returns (bytes32)
-    {
-        return _hashTypedDataV4(keccak256(abi.encode(CLAIM_TYPEHASH, programme, index, cumulative, recipient)));
+    /// @notice What an account signs to have its purse paid out (EIP-712 digest).
+    function withdrawalDigest(bytes32 programme, uint256 upTo, address recipient) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(WITHDRAWAL_TYPEHASH, programme, upTo, recipient)));
     }
 
     /// @notice What a reduction earns, by amount and timing.
@@ -299,12 +313,36 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         _allotting.spend(added);
     }
 
-    /// @dev All is written before the token is called, so a claim needs no guard.
-    function _pay(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof, address recipient) private {
+    /// @dev One word is written. What the root promises beyond `allotted` is not paid out (`_pay`).
+    function _credit(bytes32 programme, Leaf calldata leaf, bytes32[] calldata proof) private {
         Programme storage found = _programmes[programme];
-        if (ClaimTree.top(_hash(leaf), proof) != found.root) revert NotInTheTree(programme, leaf.index);
-        uint256 amount = _count(programme, found, leaf);
-        emit Claimed(programme, leaf.index);
+        (address account, uint256 cumulative) = (leaf.account, leaf.cumulative);
+        if (ClaimTree.top(_hash(leaf), proof) != found.root) revert NotInTheTree(programme, account);
+        (uint256 unit, bool paused) = (found.unit, found.paused);
+        if (unit == 0) revert NoProgramme(programme);
+        if (paused) revert Stopped(programme);
+        if (cumulative % unit != 0) revert NotRound(cumulative, uint40(unit));
+        if (cumulative > type(uint88).max) revert OutOfRange();
+        Purse storage purse = _purses[programme][account];
+        if (cumulative <= purse.claimed) revert NothingToClaim(programme, account);
+        purse.claimed = uint128(cumulative);
+        emit Claimed(programme, account, cumulative);
+    }
+
+    /// @dev All is written before the token is called, so a withdrawal needs no guard.
+    function _pay(bytes32 programme, address account, uint256 upTo, address recipient) private {
+        Programme storage found = _existing(programme);
+        if (found.paused) revert Stopped(programme);
+        if (upTo % found.unit != 0) revert NotRound(upTo, found.unit);
+        Purse storage purse = _purses[programme][account];
+        (uint256 claimed, uint256 before) = (purse.claimed, purse.paid);
+        if (upTo <= before || upTo > claimed) revert NotInThePurse(programme, account, claimed, before);
+        uint256 amount = upTo - before;
+        uint256 paid = found.paid + amount;
+        if (paid > found.allotted) revert NotAllotted(programme, paid, found.allotted);
+        purse.paid = uint128(upTo); // not above `claimed`, which fits
+        found.paid = uint88(paid); // not above `allotted`, which fits
+        emit Withdrawn(programme, account, recipient, upTo);
         token.safeTransfer(recipient, amount);
     }
 
@@ -314,31 +352,6 @@ contract IncentiveDistribution is AccessManaged, EIP712, ReentrancyGuardTransien
         assembly ("memory-safe") {
             mstore(0, node)
             node := keccak256(0, 32)
-        }
-    }
-
-    /// @dev Take note that a leaf is paid in full; what of it was not paid before.
-    function _count(bytes32 programme, Programme storage found, Leaf calldata leaf) private returns (uint256 amount) {
-        (uint256 unit, uint256 paid, uint256 allotted, bool paused) =
-            (found.unit, found.paid, found.allotted, found.paused);
-        if (paused) revert Stopped(programme);
-        if (unit == 0) revert NoProgramme(programme);
-        unchecked {
-            uint256 units = leaf.cumulative / unit;
-            if (units * unit != leaf.cumulative) revert NotRound(leaf.cumulative, uint40(unit));
-            if (units > type(uint32).max) revert OutOfRange();
-            mapping(uint256 => uint256) storage words = _paidUnits[programme];
-            uint256 place = leaf.index / 8;
-            uint256 shift = 32 * (leaf.index % 8);
-            uint256 word = words[place];
-            uint256 before = uint32(word >> shift);
-            if (units <= before) revert NothingToClaim(programme, leaf.index);
-            // 32 bits of units times 40 bits: below 2^72; paid is below 2^88
-            amount = (units - before) * unit;
-            paid += amount;
-            if (paid > allotted) revert NotAllotted(programme, paid, allotted);
-            words[place] = word + ((units - before) << shift);
-            found.paid = uint88(paid);
         }
     }
 }

@@ -109,9 +109,8 @@ contract GasRewards is Programmes {
     }
 
     function leaf(uint256 index) internal pure returns (IncentiveDistribution.Leaf memory) {
-        return IncentiveDistribution.Leaf(
-            index, address(uint160(uint256(keccak256(abi.encode("home", index))))), 3e6, keccak256(abi.encode(index))
-        );
+        address account = address(uint160(uint256(keccak256(abi.encode("home", index)))));
+        return IncentiveDistribution.Leaf(account, 3e6, keccak256(abi.encode(index)));
     }
 
     function town(uint256 homes, uint256 index) internal pure returns (bytes32 root, bytes32[] memory path) {
@@ -151,15 +150,13 @@ contract GasRewards is Programmes {
         (bytes32 root, bytes32[] memory path) = town(homes, 400);
         vm.prank(engine);
         rewards.postRoot(PROGRAMME, 2, root, 10_000 * EUR);
-        // neighbours in the same word have claimed, as after the first days of a programme
+        // another home was paid before, as after the first days of a programme
         (, bytes32[] memory before) = town(homes, 401);
         rewards.claim(PROGRAMME, leaf(401), before);
-        give(leaf(400).account, EUR);
-        rewards.claim(PROGRAMME, leaf(400), path);
-        vm.snapshotGasLastCall("gas", string.concat("claim, ", many));
-        (, path) = town(homes, 402);
-        rewards.claim(PROGRAMME, leaf(402), path);
-        vm.snapshotGasLastCall("gas", string.concat("claim, ", many, ", fresh address"));
+        give(leaf(401).account, EUR);
+        vm.prank(leaf(401).account);
+        rewards.withdraw(PROGRAMME, 1e6, leaf(401).account);
+        claimAndWithdraw(path, many);
         IncentiveDistribution.Leaf[] memory some = new IncentiveDistribution.Leaf[](AT_ONCE);
         bytes32[][] memory paths = new bytes32[][](AT_ONCE);
         for (uint256 i = 0; i < AT_ONCE; ++i) {
@@ -167,6 +164,19 @@ contract GasRewards is Programmes {
             (, paths[i]) = town(homes, 500 + i);
         }
         atOnce(some, paths, many);
+    }
+
+    /// @dev Leaf 400, whose account never held anything, claims and is paid in parts; then 401, which has a purse.
+    function claimAndWithdraw(bytes32[] memory path, string memory many) internal {
+        address account = leaf(400).account;
+        rewards.claim(PROGRAMME, leaf(400), path);
+        vm.snapshotGasLastCall("gas", string.concat("claim, ", many, ", fresh address"));
+        vm.prank(account);
+        rewards.withdraw(PROGRAMME, 2e6, account);
+        vm.snapshotGasLastCall("gas", "withdrawal, to an address that held nothing");
+        vm.prank(account);
+        rewards.withdraw(PROGRAMME, 3e6, account);
+        vm.snapshotGasLastCall("gas", "withdrawal");
     }
 
     /// @dev A relay sends the claims of 20 homes, all to addresses that never held anything.
@@ -188,16 +198,26 @@ contract GasRewards is Programmes {
         (bytes32 root, bytes32[] memory path) = town(100_000, 400);
         vm.prank(engine);
         rewards.postRoot(PROGRAMME, 2, root, 10_000 * EUR);
-        give(leaf(400).account, EUR);
         rewards.claim(PROGRAMME, leaf(400), path);
-        vm.snapshotGasLastCall("gas", "claim, 100,000 homes, first of its word");
-        (, path) = town(100_000, 401);
-        give(leaf(401).account, EUR);
-        rewards.claim(PROGRAMME, leaf(401), path);
-        vm.snapshotGasLastCall("gas", "claim, 100,000 homes");
-        (, path) = town(100_000, 402);
-        rewards.claim(PROGRAMME, leaf(402), path);
         vm.snapshotGasLastCall("gas", "claim, 100,000 homes, fresh address");
+    }
+
+    /// @dev An account that claims again, a year's last of twelve: its purse is there.
+    function test_LaterClaims() public {
+        bytes32[] memory level = new bytes32[](1000);
+        for (uint256 i = 0; i < 1000; ++i) level[i] = hash(i);
+        IncentiveDistribution.Leaf memory mine = leaf(400);
+        for (uint32 month = 2; month < 4; ++month) {
+            mine.cumulative = uint256(month) * 3e6;
+            bytes32[] memory now_ = new bytes32[](1000);
+            for (uint256 i = 0; i < 1000; ++i) now_[i] = level[i];
+            now_[400] = keccak256(bytes.concat(keccak256(abi.encode(mine))));
+            (bytes32 root, bytes32[] memory path) = Trees.rootAndProof(now_, 400);
+            vm.prank(engine);
+            rewards.postRoot(PROGRAMME, month, root, 3e6);
+            rewards.claim(PROGRAMME, mine, path);
+        }
+        vm.snapshotGasLastCall("gas", "claim, 1,000 homes, a later one");
     }
 
     function test_ManyClaimsOfACity() public {

@@ -47,7 +47,7 @@ abstract contract Programmes is Purse {
     }
 
     function add(address account, uint256 cumulative) internal {
-        tree.push(IncentiveDistribution.Leaf(tree.length, account, cumulative, keccak256(abi.encode(tree.length))));
+        tree.push(IncentiveDistribution.Leaf(account, cumulative, keccak256(abi.encode(tree.length))));
     }
 
     function publish(uint32 sequence, uint256 added) internal {
@@ -81,17 +81,75 @@ contract IncentiveDistributionTest is Programmes {
         rewards.claim(PROGRAMME, tree[i], path);
     }
 
-    function test_AnybodySendsAClaimButOnlyItsAccountGetsIt() public {
+    /// @dev Pay all of a leaf's purse to its account.
+    function withdraw(uint256 i) public {
+        vm.prank(tree[i].account);
+        rewards.withdraw(PROGRAMME, tree[i].cumulative, tree[i].account);
+    }
+
+    function purse(uint256 i) internal view returns (uint256 claimed, uint256 paid) {
+        IncentiveDistribution.Purse memory found = rewards.purseOf(PROGRAMME, tree[i].account);
+        return (found.claimed, found.paid);
+    }
+
+    function test_AnybodySendsAClaimButOnlyItsAccountIsPaid() public {
         claim(0);
+        (uint256 claimed, uint256 paid) = purse(0);
+        vm.assertEq(claimed, 3 * EUR);
+        vm.assertEq(paid, 0);
+        bytes memory none =
+            abi.encodeWithSelector(IncentiveDistribution.NotInThePurse.selector, PROGRAMME, stranger, 0, 0);
+        vm.prank(stranger);
+        vm.expectRevert(none);
+        rewards.withdraw(PROGRAMME, 3 * EUR, stranger);
+        withdraw(0);
+        (claimed, paid) = purse(0);
+        vm.assertEq(paid, 3 * EUR);
         vm.assertEq(token.balanceOf(home), 3 * EUR);
         vm.assertEq(token.balanceOf(stranger), 0);
-        vm.assertEq(rewards.paidTo(PROGRAMME, 0), 3 * EUR);
     }
 
     function test_NoPaymentTwice() public {
         claim(0);
-        vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.NothingToClaim.selector, PROGRAMME, 0));
+        vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.NothingToClaim.selector, PROGRAMME, home));
         this.claim(0);
+        withdraw(0);
+        bytes memory empty = abi.encodeWithSelector(
+            IncentiveDistribution.NotInThePurse.selector, PROGRAMME, home, 3 * EUR, 3 * EUR
+        );
+        vm.expectRevert(empty);
+        this.withdraw(0);
+        vm.assertEq(token.balanceOf(home), 3 * EUR);
+    }
+
+    function test_APurseIsPaidInParts() public {
+        claim(2);
+        address account = tree[2].account;
+        (address one, address other) = (makeAddr("one"), makeAddr("other"));
+        vm.startPrank(account);
+        rewards.withdraw(PROGRAMME, 2 * EUR, one);
+        vm.expectPartialRevert(IncentiveDistribution.NotInThePurse.selector);
+        rewards.withdraw(PROGRAMME, 2 * EUR, one);
+        vm.expectPartialRevert(IncentiveDistribution.NotInThePurse.selector);
+        rewards.withdraw(PROGRAMME, 8 * EUR, one);
+        vm.expectPartialRevert(IncentiveDistribution.NotRound.selector);
+        rewards.withdraw(PROGRAMME, 7 * EUR - 1, one);
+        rewards.withdraw(PROGRAMME, 7 * EUR, other);
+        vm.stopPrank();
+        vm.assertEq(token.balanceOf(one), 2 * EUR);
+        vm.assertEq(token.balanceOf(other), 5 * EUR);
+        vm.assertEq(rewards.programmeOf(PROGRAMME).paid, 7 * EUR);
+    }
+
+    function test_WhatWasClaimedStaysWhateverTheNextRootSays() public {
+        claim(0);
+        tree[0].cumulative = 1 * EUR;
+        publish(2, 0);
+        vm.expectPartialRevert(IncentiveDistribution.NothingToClaim.selector);
+        this.claim(0);
+        vm.prank(home);
+        rewards.withdraw(PROGRAMME, 3 * EUR, home);
+        vm.assertEq(token.balanceOf(home), 3 * EUR);
     }
 
     function test_ALaterRootPaysTheDifference() public {
@@ -99,8 +157,10 @@ contract IncentiveDistributionTest is Programmes {
         tree[0].cumulative = 5 * EUR;
         publish(2, 2 * EUR);
         claim(0);
+        withdraw(0);
         vm.assertEq(token.balanceOf(home), 5 * EUR);
         claim(2);
+        withdraw(2);
         vm.assertEq(token.balanceOf(tree[2].account), 7 * EUR);
     }
 
@@ -108,31 +168,30 @@ contract IncentiveDistributionTest is Programmes {
         bytes32[] memory path = proof(0);
         tree[0].cumulative = 4 * EUR;
         IncentiveDistribution.Leaf memory more = tree[0];
-        vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.NotInTheTree.selector, PROGRAMME, 0));
+        vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.NotInTheTree.selector, PROGRAMME, home));
         rewards.claim(PROGRAMME, more, path);
         vm.expectPartialRevert(IncentiveDistribution.NotInTheTree.selector);
         rewards.claim("another programme", more, path);
     }
 
     function signedFor(address recipient) internal view returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(homeKey, rewards.claimDigest(PROGRAMME, 0, 3 * EUR, recipient));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(homeKey, rewards.withdrawalDigest(PROGRAMME, 3 * EUR, recipient));
         return abi.encodePacked(r, s, v);
     }
 
     function test_TheAccountsKeySaysWhoGetsIt() public {
         address fresh = makeAddr("another fresh address");
         bytes memory signature = signedFor(fresh);
-        bytes32[] memory path = proof(0);
-        IncentiveDistribution.Leaf memory leaf = tree[0];
+        claim(0);
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.NotSigned.selector, home));
-        rewards.claimTo(PROGRAMME, leaf, path, stranger, signature);
+        rewards.withdrawFor(PROGRAMME, home, 3 * EUR, stranger, signature);
         vm.prank(stranger);
-        rewards.claimTo(PROGRAMME, leaf, path, fresh, signature);
+        rewards.withdrawFor(PROGRAMME, home, 3 * EUR, fresh, signature);
         vm.assertEq(token.balanceOf(fresh), 3 * EUR);
         vm.assertEq(token.balanceOf(home), 0);
-        vm.expectPartialRevert(IncentiveDistribution.NothingToClaim.selector);
-        rewards.claimTo(PROGRAMME, leaf, path, fresh, signature);
+        vm.expectPartialRevert(IncentiveDistribution.NotInThePurse.selector);
+        rewards.withdrawFor(PROGRAMME, home, 3 * EUR, fresh, signature);
     }
 
     function test_ManyAtOnce() public {
@@ -140,8 +199,10 @@ contract IncentiveDistributionTest is Programmes {
         bytes32[][] memory paths = new bytes32[][](2);
         (some[0], some[1], paths[0], paths[1]) = (tree[0], tree[2], proof(0), proof(2));
         rewards.claimMany(PROGRAMME, some, paths);
-        vm.assertEq(token.balanceOf(home), 3 * EUR);
-        vm.assertEq(token.balanceOf(tree[2].account), 7 * EUR);
+        (uint256 first,) = purse(0);
+        (uint256 third,) = purse(2);
+        vm.assertEq(first, 3 * EUR);
+        vm.assertEq(third, 7 * EUR);
         (some[1], paths[1]) = (some[0], paths[0]);
         vm.expectPartialRevert(IncentiveDistribution.NothingToClaim.selector);
         rewards.claimMany(PROGRAMME, some, paths);
@@ -158,10 +219,12 @@ contract IncentiveDistributionTest is Programmes {
         add(stranger, 100 * EUR);
         publish(2, 1 * EUR);
         claim(0);
+        withdraw(0);
+        claim(3);
         vm.expectRevert(
             abi.encodeWithSelector(IncentiveDistribution.NotAllotted.selector, PROGRAMME, 103 * EUR, 13 * EUR)
         );
-        this.claim(3);
+        this.withdraw(3);
     }
 
     function test_NeverMoreThanFunded() public {
@@ -223,9 +286,10 @@ contract IncentiveDistributionTest is Programmes {
         rewards.drain(PROGRAMME, operator, 488 * EUR + 1);
         vm.prank(operator);
         rewards.drain(PROGRAMME, operator, 488 * EUR);
-        claim(0);
-        claim(1);
-        claim(2);
+        for (uint256 i = 0; i < 3; ++i) {
+            claim(i);
+            withdraw(i);
+        }
         vm.assertEq(token.balanceOf(address(rewards)), 0);
     }
 
@@ -236,6 +300,12 @@ contract IncentiveDistributionTest is Programmes {
         this.claim(0);
         rewards.unpause(PROGRAMME);
         claim(0);
+        vm.prank(guardian);
+        rewards.pause(PROGRAMME);
+        vm.expectRevert(abi.encodeWithSelector(IncentiveDistribution.Stopped.selector, PROGRAMME));
+        this.withdraw(0);
+        rewards.unpause(PROGRAMME);
+        withdraw(0);
     }
 
     function test_OnlyTheRole() public {
@@ -261,14 +331,21 @@ contract IncentiveDistributionTest is Programmes {
         rewards.fund("none", 1);
     }
 
-    function test_NeighboursInOneWordAreKeptApart() public {
+    function test_PursesAndProgrammesAreKeptApart() public {
         for (uint256 i = 3; i < 20; ++i) add(address(uint160(0x1000 + i)), (i + 1) * EUR);
         publish(2, 400 * EUR);
         for (uint256 i = 0; i < 20; ++i) claim(i);
         for (uint256 i = 0; i < 20; ++i) {
-            vm.assertEq(rewards.paidTo(PROGRAMME, i), tree[i].cumulative);
+            withdraw(i);
+            (uint256 claimed, uint256 paid) = purse(i);
+            vm.assertEq(claimed, tree[i].cumulative);
+            vm.assertEq(paid, tree[i].cumulative);
             vm.assertEq(token.balanceOf(tree[i].account), tree[i].cumulative);
         }
+        vm.assertEq(rewards.purseOf("another", home).claimed, 0);
+        vm.prank(home);
+        vm.expectPartialRevert(IncentiveDistribution.NoProgramme.selector);
+        rewards.withdraw("another", EUR, home);
     }
 
     function top(bytes32 leaf, bytes32[] calldata path) external pure returns (bytes32 ours, bytes32 theirs) {
@@ -325,7 +402,7 @@ contract RewardsHandler is Test {
     constructor(IncentiveDistribution rewards_, address engine_, address operator_, bytes32 programme_) {
         (rewards, engine, operator, programme) = (rewards_, engine_, operator_, programme_);
         for (uint256 i = 0; i < 10; ++i) {
-            tree.push(IncentiveDistribution.Leaf(i, address(uint160(0x1000 + i)), 0, bytes32(i)));
+            tree.push(IncentiveDistribution.Leaf(address(uint160(0x1000 + i)), 0, bytes32(i)));
         }
     }
 
@@ -350,9 +427,15 @@ contract RewardsHandler is Test {
 
     function claim(uint256 which) external {
         uint256 i = which % 10;
-        uint256 before = rewards.paidTo(programme, i);
+        uint256 before = rewards.purseOf(programme, tree[i].account).claimed;
         rewards.claim(programme, tree[i], Trees.proof(leaves(), i));
         claimed[i] += tree[i].cumulative - before;
+    }
+
+    function withdraw(uint256 which, uint256 upTo) external {
+        address account = tree[which % 10].account;
+        vm.prank(account);
+        rewards.withdraw(programme, bound(upTo, 0, 40) * 1e6, account);
     }
 
     function push(uint256 units, bool again) external {
@@ -402,10 +485,13 @@ contract IncentiveInvariants is Programmes {
     function invariant_NobodyIsPaidTwice() public view {
         uint256 sum = token.balanceOf(address(0xBEEF));
         for (uint256 i = 0; i < 10; ++i) {
-            uint256 held = token.balanceOf(address(uint160(0x1000 + i)));
-            vm.assertEq(held, rewards.paidTo(PROGRAMME, i));
-            vm.assertEq(held, handler.claimed(i));
-            vm.assertLe(held, handler.leaf(i).cumulative);
+            address account = address(uint160(0x1000 + i));
+            uint256 held = token.balanceOf(account);
+            IncentiveDistribution.Purse memory purse = rewards.purseOf(PROGRAMME, account);
+            vm.assertEq(held, purse.paid);
+            vm.assertLe(purse.paid, purse.claimed);
+            vm.assertEq(purse.claimed, handler.claimed(i));
+            vm.assertLe(purse.claimed, handler.leaf(i).cumulative);
             sum += held;
         }
         vm.assertEq(sum, rewards.programmeOf(PROGRAMME).paid);
