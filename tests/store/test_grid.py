@@ -21,8 +21,10 @@ from quietgrid.model.operation import (
     GroupState,
     Held,
     PlanState,
+    Proposal,
     StopState,
 )
+from quietgrid.model.signal import Signal, SignalKind
 from quietgrid.store import open_platform
 from quietgrid.store.stores import PlatformStore
 
@@ -54,10 +56,13 @@ def point(id: str, start: float, end: float, value: int = -4_000) -> SetPoint:
     return SetPoint(id, SetPointKind.STORAGE_W, "Mill", value, start, end, "peak")
 
 
-def plan() -> BalancePlan:
-    group = GroupPlan("Mill", (5, 6), (4, 4), (-1, -2))
-    points = (point("Mill 0", NOW, NOW + 900), point("Mill 1", NOW + 900, NOW + 1800))
-    return BalancePlan(0, Window(1_920_000, 1_920_002, 900), (group,), points, "as yesterday", "peak", "olu", NOW)
+def plan(number: int) -> BalancePlan:
+    group = GroupPlan("Mill", (5, 6), (4, 4), (-1, -2), (7, 8))
+    window = Window(1_920_000, 1_920_002, 900)
+    points = (point(f"{number} 0", NOW, NOW + 900), point(f"{number} 1", NOW + 900, NOW + 1800))
+    told = Signal(f"{number}", SignalKind.SET_POINT, "Mill", window, (3, 4), "level_ppm", NOW)
+    proposal = Proposal(window, (group,), points, (told,), "as yesterday", ("because",), 9, 8, 7, 6)
+    return BalancePlan(number, proposal, "peak", "olu", NOW)
 
 
 def test_the_newest_measurement_stays_whatever_the_order(store: PlatformStore) -> None:
@@ -110,16 +115,20 @@ def test_an_alarm_is_raised_held_seen_and_ended(store: PlatformStore) -> None:
 def test_a_plan_gets_a_number_and_its_set_points_are_cut(store: PlatformStore, clock: ManualClock) -> None:
     clock.unix = NOW
     with store.begin() as tx:
-        first, second = tx.grid.add_plan(plan()), tx.grid.add_plan(plan())
-        assert (first.number, second.number) == (1, 2)
-        assert {p.id for p in first.set_points}.isdisjoint({p.id for p in second.set_points})
-        tx.grid.save_plan(replace(first, state=PlanState.DISPATCHED, decided_by="ana", decided_at=NOW))
-        assert tx.grid.put_set_points(first.set_points, 1) == 2
-        assert tx.grid.put_set_points(first.set_points, 1) == 0
+        for number in (1, 2):
+            assert tx.grid.next_plan() == number
+            tx.grid.add_plan(plan(number))
+        with pytest.raises(ConflictError):
+            tx.grid.add_plan(replace(plan(1), why="another"))
+        points = plan(1).proposal.set_points
+        tx.grid.save_plan(replace(plan(1), state=PlanState.DISPATCHED, decided_by="ana", decided_at=NOW))
+        assert tx.grid.put_set_points(points, 1) == 2
+        assert tx.grid.put_set_points(points, 1) == 0
         assert tx.grid.decisions_since(NOW) == [NOW]
         assert tx.grid.decisions_since(NOW + 1) == []
     with store.begin() as tx:
-        assert tx.grid.plan(1).groups == plan().groups
+        assert tx.grid.plan(1).proposal == plan(1).proposal
+        assert tx.grid.plan(2) == plan(2)
         assert [p.number for p in tx.grid.plans(state=PlanState.PROPOSED)] == [2]
         assert [p.value for p in tx.grid.set_points(NOW, NOW + 1)] == [-4_000]
         assert tx.grid.cut_set_points(NOW + 100, plan=1) == 2

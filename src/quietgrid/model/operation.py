@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from quietgrid.model.grid import SetPoint
 from quietgrid.model.interval import Window
+from quietgrid.model.signal import Signal
 
 
 class Basis(StrEnum):
@@ -113,29 +114,49 @@ class GroupPlan:
 
     Args:
         group: Name. before_w, after_w: what it draws without and with the plan. storage_w: what its storages draw.
+        level_wh: what is expected in them at the end of each interval; empty where it has none.
     """
 
     group: str
     before_w: tuple[int, ...]
     after_w: tuple[int, ...]
-    storage_w: tuple[int, ...]
+    storage_w: tuple[int, ...] = ()
+    level_wh: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a plan would do.
+
+    Args:
+        window: its intervals. groups: see there. set_points, signals: what is sent if it is approved; signals to homes.
+        basis: where forecast and prices come from, a sentence. reasons: sentences of the planner.
+        cost_before_micro, cost_after_micro: of the window. peak_before_w, peak_after_w: highest mean power, either way.
+    """
+
+    window: Window
+    groups: tuple[GroupPlan, ...]
+    set_points: tuple[SetPoint, ...]
+    signals: tuple[Signal, ...]
+    basis: str
+    reasons: tuple[str, ...] = ()
+    cost_before_micro: int = 0
+    cost_after_micro: int = 0
+    peak_before_w: int = 0
+    peak_after_w: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BalancePlan:
-    """Set-points that somebody wants to send, and what became of them.
+    """A proposal that somebody made, and what became of it.
 
     Args:
-        number: Unique. window: its intervals. groups: see there. set_points: what is sent if it is approved.
-        basis: where the forecast comes from, one sentence. why: of who made it. made_by, made_at: account, when.
+        number: Unique. proposal: see there. why: of who made it. made_by, made_at: account, when.
         state: see there. decided_by, decided_at: who approved or cancelled it. reason: theirs.
     """
 
     number: int
-    window: Window
-    groups: tuple[GroupPlan, ...]
-    set_points: tuple[SetPoint, ...]
-    basis: str
+    proposal: Proposal
     why: str
     made_by: str
     made_at: float

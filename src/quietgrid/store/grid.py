@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,8 +26,10 @@ from quietgrid.model.operation import (
     GroupState,
     Held,
     PlanState,
+    Proposal,
     StopState,
 )
+from quietgrid.model.signal import Signal, SignalKind
 from quietgrid.store.schema import BLOB, INT, NUMBER, PLATFORM, TEXT, Tables, column, insert_new, key, put, table
 
 _network = table(
@@ -53,9 +55,9 @@ _alarm = table(
 )  # fmt: skip
 _plan = table(
     "grid_plan", PLATFORM, key("number", INT), column("first", INT), column("end", INT), column("resolution", INT),
-    column("groups", TEXT), column("set_points", TEXT), column("basis", TEXT), column("why", TEXT),
-    column("made_by", TEXT), column("made_at", NUMBER), column("state", TEXT), column("decided_by", TEXT),
-    column("decided_at", NUMBER, null=True), column("reason", TEXT), sa.Index("grid_plan_by_state", "state"),
+    column("body", TEXT), column("why", TEXT), column("made_by", TEXT), column("made_at", NUMBER),
+    column("state", TEXT), column("decided_by", TEXT), column("decided_at", NUMBER, null=True), column("reason", TEXT),
+    sa.Index("grid_plan_by_state", "state"),
 )  # fmt: skip
 _set_point = table(
     "grid_set_point", PLATFORM, key("id", TEXT), column("plan", INT), column("kind", TEXT), column("element", TEXT),
@@ -221,13 +223,17 @@ class GridTables(Tables):
 
     # -- plans and set-points --------------------------------------------------------------------------------------
 
-    def add_plan(self, plan: BalancePlan) -> BalancePlan:
-        """Keep a new plan under the next number, which its set-points' ids begin with."""
-        number = int(self._c.execute(sa.select(sa.func.max(_plan.c.number))).scalar() or 0) + 1
-        points = tuple(replace(p, id=f"plan {number}: {p.id}") for p in plan.set_points)
-        plan = replace(plan, number=number, set_points=points)
+    def next_plan(self) -> int:
+        """The number the next plan will have."""
+        return int(self._c.execute(sa.select(sa.func.max(_plan.c.number))).scalar() or 0) + 1
+
+    def add_plan(self, plan: BalancePlan) -> None:
+        """Keep a new plan.
+
+        Raises:
+            ConflictError: another plan has its number.
+        """
         put(self._c, _plan, [_plan_row(plan)])
-        return plan
 
     def save_plan(self, plan: BalancePlan) -> None:
         """Write what became of a plan."""
@@ -343,25 +349,32 @@ def _as_state(row: sa.Row[Any]) -> GridState:
 
 
 def _plan_row(one: BalancePlan) -> dict[str, Any]:
+    window, body = one.proposal.window, asdict(one.proposal)
     return {
-        "number": one.number, "first": one.window.first, "end": one.window.end, "resolution": one.window.resolution,
-        "groups": json.dumps([asdict(g) for g in one.groups]),
-        "set_points": json.dumps([asdict(p) for p in one.set_points]), "basis": one.basis, "why": one.why,
+        "number": one.number, "first": window.first, "end": window.end, "resolution": window.resolution,
+        "body": json.dumps(body, separators=(",", ":")), "why": one.why,
         "made_by": one.made_by, "made_at": one.made_at, "state": one.state.value, "decided_by": one.decided_by,
         "decided_at": one.decided_at, "reason": one.reason,
     }  # fmt: skip
 
 
 def _as_plan(row: sa.Row[Any]) -> BalancePlan:
-    groups = tuple(
-        GroupPlan(g["group"], tuple(g["before_w"]), tuple(g["after_w"]), tuple(g["storage_w"]))
-        for g in json.loads(row.groups)
-    )
-    points = tuple(SetPoint(**{**p, "kind": SetPointKind(p["kind"])}) for p in json.loads(row.set_points))
-    return BalancePlan(
-        row.number, Window(row.first, row.end, row.resolution), groups, points, row.basis, row.why, row.made_by,
-        row.made_at, PlanState(row.state), row.decided_by, row.decided_at, row.reason,
+    body = json.loads(row.body)
+    body["window"] = Window(**body["window"])
+    body["groups"] = tuple(GroupPlan(**_tuples(group)) for group in body["groups"])
+    body["set_points"] = tuple(SetPoint(**{**p, "kind": SetPointKind(p["kind"])}) for p in body["set_points"])
+    body["signals"] = tuple(
+        Signal(**{**_tuples(s), "kind": SignalKind(s["kind"]), "window": Window(**s["window"])})
+        for s in body["signals"]
     )  # fmt: skip
+    return BalancePlan(
+        row.number, Proposal(**_tuples(body)), row.why, row.made_by, row.made_at, PlanState(row.state), row.decided_by,
+        row.decided_at, row.reason,
+    )  # fmt: skip
+
+
+def _tuples(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
 
 
 def _stop_row(one: EmergencyStop) -> dict[str, Any]:
