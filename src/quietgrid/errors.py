@@ -4,7 +4,8 @@
     ├── InputError          what was given cannot be used           exit 2   HTTP 400
     │   ├── FrameError      a sealed frame that cannot be accepted
     │   ├── SourceError     a file or series that cannot be read
-    │   └── ConfigError     a setting that cannot be used
+    │   ├── ConfigError     a setting that cannot be used
+    │   └── InfeasibleError limits that nothing can keep; carries their names in `limits`
     ├── NotFoundError       there is no such thing (or not for you) exit 3   HTTP 404
     ├── RefusedError        a rule said no                          exit 4   HTTP 403
     │   ├── GateRefusal     the privacy gate said no; carries `rule`
@@ -68,6 +69,20 @@ class ConfigError(InputError):
     """A setting that cannot be used."""
 
     title = "A setting cannot be used"
+
+
+class InfeasibleError(InputError):
+    """Limits that nothing within reach can keep.
+
+    Args:
+        limits: Names of the limits that cannot hold together.
+    """
+
+    title = "The limits cannot be kept"
+
+    def __init__(self, what: str, *, limits: tuple[str, ...] = (), where: str = "", fix: str = "") -> None:
+        self.limits = limits
+        super().__init__(what, where=where, fix=fix)
 
 
 class NotFoundError(QuietgridError):
