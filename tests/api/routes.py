@@ -37,6 +37,7 @@ OPEN_TO_ALL = {
     ("POST", f"{PREFIX}/meters/day-records"),  # a record by its meter's signature
     ("POST", f"{PREFIX}/meters/standing"),  # how far a meter's frames are here, to whoever asks for pids
     ("GET", f"{PREFIX}/books"),  # signed and public
+    ("POST", f"{PREFIX}/grid/telemetry"),  # a batch by its gateway's signature
     ("POST", f"{PREFIX}/own/recovery"),  # two keyholders' signatures decide
     ("POST", f"{PREFIX}/session"),  # signing in
     ("GET", "/healthz"),

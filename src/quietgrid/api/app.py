@@ -21,6 +21,7 @@ from quietgrid.api.routes import assets as owned
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
 from quietgrid.api.routes import chain as on_chain
 from quietgrid.api.routes import governance as votes
+from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
 from quietgrid.runtime.onchain import ChainWorker
@@ -94,7 +95,10 @@ def create_app(
     )  # fmt: skip
     app.state.services, app.state.hub, app.state.html_errors = services, hub, None
     install(app)
-    desks = (readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status, own, session)
+    desks = (
+        readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status, own, session,
+        measured,
+    )  # fmt: skip
     for module in desks:
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)

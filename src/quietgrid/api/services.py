@@ -16,6 +16,7 @@ from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.publishing import Publishing
+from quietgrid.runtime.telemetry import Telemetry
 from quietgrid.wire.request_auth import AUDITOR, Nonces
 
 WAIT_S = 30.0
@@ -53,6 +54,8 @@ class Services:
         """Frames refused since this process started."""
         self.chain: ChainWorker | None = None
         """What looks at the chain; None without one."""
+        self.telemetry: Telemetry | None = None
+        """What takes measurements of the grid; None where nobody measures."""
         self._lock = lock or threading.RLock()
 
     @contextmanager

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "household": ("quietgrid.cli.omissions:household", "The households' process; recovery codes; what was left out."),
     "meter": ("quietgrid.cli.registry:meter", "Replace a home's meter."),
     "party": ("quietgrid.cli.registry:party", "List who lives here; queue a change of household."),
+    "plant": ("quietgrid.cli.plant", "The demo's simulated grid: run it, its registers, faults on purpose."),
     "fleet": ("quietgrid.cli.processes:fleet", "Run the simulated meters' process."),
     "import": ("quietgrid.cli.imports", "Read other people's files of readings: lcl, umass, csv."),
     "members": ("quietgrid.cli.members", "Look at a member list before anyone is enrolled."),

@@ -18,6 +18,7 @@ from quietgrid.errors import ConfigError, MissingExtraError
 from quietgrid.homeweb import issue_link
 from quietgrid.lab.changes import Renewal
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
+from quietgrid.lab.gateway import found_plant
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.config import load
@@ -132,6 +133,8 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     home = ["--port", str(ports.household), "--platform", platform_url, *local]
     supervisor.add("household", "household", "serve", *home, *holders)
     supervisor.add("fleet", "fleet", "run", "--platform", platform_url, "--port", str(ports.meters))
+    if (state / "plant").exists():
+        supervisor.add("plant", "plant", "run", "--platform", platform_url)
     if ports.chain:
         supervisor.add("chain", "chain", "node", "--port", str(ports.chain))
     return supervisor
@@ -172,6 +175,7 @@ def up(  # noqa: PLR0913  (what a person may choose)
     """
     state = state.absolute()
     demo = prepare(state, homes, history_days, rules or GateRules(), source, name)
+    found_plant(state, demo.plan)
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
     for pattern in ("*.stopped", "carry*-on.*"):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from quietgrid.crypto.public.envelope import Signed
+from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.errors import ConfigError
 from quietgrid.model.party import Party
+from quietgrid.wire.messages import Members
 
 SAMPLE = "sample"
 """The source of made-up readings."""
@@ -54,6 +55,11 @@ class Commissioning(msgspec.Struct, frozen=True):
     def made_up(self) -> bool:
         """Whether the readings are the sample's: nobody's, so the demo may show a home's curve to whoever looks."""
         return self.source == SAMPLE
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are: rows of the source. Those of the first list; nobody builds new ones."""
+        return len(decode(Members, self.members[0].body).homes) // 8
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all."""

@@ -15,15 +15,16 @@ import uvicorn
 
 from quietgrid.api import Settings, create_app
 from quietgrid.client.keyholders import HttpKeyholder
-from quietgrid.demo import SHOWN_HOME
+from quietgrid.demo import SHOWN_HOME, demo_network
 from quietgrid.runtime.clock import ClockFile
-from quietgrid.runtime.commissioning import Commissioning
+from quietgrid.runtime.commissioning import SAMPLE, Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.founding import Folders, read_card
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
+from quietgrid.runtime.telemetry import Latest, Telemetry, telemetry_at
 from quietgrid.web import mount
 
 LOG = logging.getLogger("quietgrid.chain")
@@ -67,6 +68,7 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     )  # fmt: skip
     chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
     app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
+    telemetry = app.state.services.telemetry = _telemetry(platform, state, plan)
     mount(app)
     config = uvicorn.Config(
         app, host=HOST, port=seat.port, access_log=False, log_level="warning", server_header=False,
@@ -76,12 +78,23 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     if chain is not None:
         chain.start()
     try:
+        if telemetry is not None:
+            telemetry.start()
         uvicorn.Server(config).run()
     finally:
+        if telemetry is not None:
+            telemetry.stop()
         if chain is not None:
             chain.stop()
         driver.stop()
         platform.close()
+
+
+def _telemetry(platform: Platform, state: Path, plan: Commissioning) -> Telemetry | None:
+    """What takes measurements of the sample's grid; other readings have none."""
+    if plan.source != SAMPLE:
+        return None
+    return telemetry_at(platform, state, lambda: demo_network(plan.connections), Latest())
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:

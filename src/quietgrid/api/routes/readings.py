@@ -29,10 +29,10 @@ router = APIRouter(tags=["readings"])
 OCTETS, MSGPACK, JSON = "application/octet-stream", "application/msgpack", "application/json"
 STORED, REFUSED = 0, 2
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_PACKED: dict[str, object] = {"content": {MSGPACK: _BINARY}}
+PACKED: dict[str, object] = {"content": {MSGPACK: _BINARY}}
 
 
-def _sends(media: str, what: str) -> dict[str, object]:
+def sends(media: str, what: str) -> dict[str, object]:
     """What a route takes, for the OpenAPI description."""
     return {"requestBody": {"required": True, "description": what, "content": {media: _BINARY}}}
 
@@ -69,11 +69,11 @@ def wants(request: Request, media: str) -> bool:
     status_code=202,
     responses={
         200: {"model": shapes.Accepted, "description": "Every frame was stored before and is acknowledged again."},
-        202: {"description": "Something new is stored; the receipt was on disk before this answer.", **_PACKED},
+        202: {"description": "Something new is stored; the receipt was on disk before this answer.", **PACKED},
         207: {"model": shapes.Accepted, "description": "Some or all frames are refused; `reasons` says why."},
         415: {"model": Problem},
     },
-    openapi_extra=_sends(OCTETS, "One sealed frame, or frames one after the other."),
+    openapi_extra=sends(OCTETS, "One sealed frame, or frames one after the other."),
 )
 async def reading(request: Request, kit: Kit, body: Octets) -> Response:
     """Take sealed frames. Acknowledged after commit; sending the same again is acknowledged again."""
@@ -96,8 +96,8 @@ async def reading(request: Request, kit: Kit, body: Octets) -> Response:
 @router.post(
     "/meters/day-records",
     response_class=Response,
-    responses={200: _PACKED, 415: {"model": Problem}},
-    openapi_extra=_sends(MSGPACK, "msgpack list of `Signed[DayRecord]`."),
+    responses={200: PACKED, 415: {"model": Problem}},
+    openapi_extra=sends(MSGPACK, "msgpack list of `Signed[DayRecord]`."),
 )
 async def day_records(request: Request, kit: Kit, body: Packed) -> Response:
     """Take the meters' signed day records, by which bills are proven; how many are new."""
@@ -114,8 +114,8 @@ async def day_records(request: Request, kit: Kit, body: Packed) -> Response:
 @router.post(
     "/meters/standing",
     response_class=Response,
-    responses={200: _PACKED, 415: {"model": Problem}},
-    openapi_extra=_sends(MSGPACK, "msgpack [nonce of 16 bytes, pids]."),
+    responses={200: PACKED, 415: {"model": Problem}},
+    openapi_extra=sends(MSGPACK, "msgpack [nonce of 16 bytes, pids]."),
 )
 async def standing(kit: Kit, body: Packed) -> Response:
     """The concentrator's signed word on how far it has each meter's frames; meters ask when they start."""
@@ -130,7 +130,7 @@ async def standing(kit: Kit, body: Packed) -> Response:
     return Response(msgspec.msgpack.encode(signed), media_type=MSGPACK)
 
 
-@router.get("/books", response_class=Response, responses={200: _PACKED})
+@router.get("/books", response_class=Response, responses={200: PACKED})
 def books(kit: Kit) -> Response:
     """The registered books and the meters each is for: a msgpack list of (`Signed[BookMessage]`, pids)."""
     found: list[tuple[Signed, list[int]]] = []

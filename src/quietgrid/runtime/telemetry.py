@@ -1,0 +1,206 @@
+"""What comes from the grid's instruments: signed batches are checked, devices are asked, and all is handed on.
+
+A batch is taken once: its number has to be above the last one of its gateway, which is on disk before anything is
+handed on (a crash in between loses a batch, never takes one twice). What is not in the list of what may be measured
+refuses the whole batch. Rows out of order, or more than `LATE_S` old, are left out and counted.
+
+Privacy: the list (`algorithms.measurable`) has no element that is about fewer homes than the gate's floor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
+from quietgrid.crypto.public.signatures import Identity, open_signed
+from quietgrid.errors import ConflictError, InputError, NotFoundError, VerificationError
+from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
+from quietgrid.model.interval import Clock
+from quietgrid.model.network import Network
+from quietgrid.runtime.platform import Platform
+from quietgrid.runtime.scada import Poller
+from quietgrid.store.stores import PlatformStore
+from quietgrid.wire.messages import CommunityCard
+from quietgrid.wire.telemetry import (
+    Gateway,
+    SetPoints,
+    TelemetryBatch,
+    TelemetryConfig,
+    measurements_of,
+    read_config,
+    set_points_row,
+)
+
+DOCUMENT = "telemetry gateway"
+LATE_S = 14 * 86_400.0
+AHEAD_S = 300.0
+"""Clocks may differ by so much."""
+Element = tuple[MeasuredKind, str]
+
+
+class Taker(Protocol):
+    """Who measurements are for."""
+
+    def take(self, measured: Sequence[Measurement]) -> None:
+        """Take what was measured, in order of time for each element."""
+
+
+class Latest:
+    """Keeps the newest value of each element: a `Taker` of its own where nothing else is there."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[Element, Measurement] = {}
+
+    def take(self, measured: Sequence[Measurement]) -> None:
+        """Keep what is newest."""
+        with self._lock:
+            self._values |= {(m.kind, m.element): m for m in measured}
+
+    def values(self) -> dict[Element, Measurement]:
+        """Everything, by kind and element."""
+        with self._lock:
+            return dict(self._values)
+
+
+class Telemetry:
+    """The platform's end of all gateways and devices.
+
+    Args:
+        card: The community. identity: the platform's key; answers are signed. store: keeps the gateways' numbers.
+        clock: the community's time. config: who measures. allowed: what may be measured (worked out when the first
+            measurement comes). taker: who gets it.
+        set_points: time -> what holds then.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it stands between)
+        self, card: CommunityCard, identity: Identity, store: PlatformStore, clock: Clock, config: TelemetryConfig,
+        allowed: Callable[[], Collection[Element]], taker: Taker,
+        set_points: Callable[[float], Sequence[SetPoint]] = lambda _: (),
+    ) -> None:  # fmt: skip
+        self._card, self._identity, self._store, self._clock = card, identity, store, clock
+        self._gateways: Mapping[str, Gateway] = config.gateways
+        self._ask_allowed, self._taker, self._set_points = allowed, taker, set_points
+        self._lock = threading.Lock()
+        self._newest: dict[tuple[str, Element], float] = {}
+        self.pollers = [Poller(at, clock, self._from_device, set_points) for at in config.devices]
+
+    @cached_property
+    def allowed(self) -> frozenset[Element]:
+        """What may be measured."""
+        return frozenset(self._ask_allowed())
+
+    def start(self) -> None:
+        """Start asking the devices.
+
+        Raises:
+            NotFoundError: a register map has what may not be measured.
+        """
+        for poller in self.pollers:
+            for register in poller.at.registers.of("measure"):
+                if (register.kind, register.element) not in self.allowed:
+                    raise _unknown(f"{register.name} of {poller.at.name}")
+        for poller in self.pollers:
+            poller.start()
+
+    def stop(self) -> None:
+        """Stop asking."""
+        for poller in self.pollers:
+            poller.stop()
+
+    def accept(self, body: bytes) -> Signed:
+        """Take one batch, as sent; the signed `SetPoints` that hold for its gateway.
+
+        Raises:
+            VerificationError: not signed by a gateway that is registered here. ConflictError: its number was used.
+            NotFoundError: an element that may not be measured. InputError: rows that cannot be.
+        """
+        signed = unpack_signed(body)
+        claimed = decode(TelemetryBatch, signed.body)
+        gateway = self._gateways.get(claimed.gateway)
+        if gateway is None:
+            raise VerificationError("no such gateway is registered", where="telemetry", fix="register its key")
+        batch = open_signed(signed, TelemetryBatch, gateway.public)
+        if batch.community != self._card.community:
+            raise VerificationError("signed for another community", where="telemetry", fix="sign for this one")
+        with self._lock:
+            now = self._clock.now()
+            measured, late = self._checked(batch, gateway, now)
+            self._count(batch)
+            self._newest |= {(m.source, (m.kind, m.element)): m.at for m in measured}
+            if measured:
+                self._taker.take(measured)
+        rows = [set_points_row(point) for point in self._set_points(now)]
+        return self._identity.sign(SetPoints(self._card.community, gateway.name, batch.sequence, now, late, rows))
+
+    def _checked(self, batch: TelemetryBatch, gateway: Gateway, now: float) -> tuple[list[Measurement], int]:
+        """The rows to hand on, in order of time, and how many are too late."""
+        found, late, newest = [], 0, dict(self._newest)
+        for m in sorted(measurements_of(batch), key=lambda m: m.at):
+            element = m.kind, m.element
+            own = gateway.elements is None or " ".join(element).strip() in gateway.elements
+            if element not in self.allowed or not own:
+                raise _unknown(f"{m.kind.value} of batch {batch.sequence} of {gateway.name}")
+            if m.at > now + AHEAD_S:
+                raise InputError("a measurement from the future", where=f"batch {batch.sequence} of {gateway.name}",
+                                 fix="check the gateway's clock")  # fmt: skip
+            if m.at < now - LATE_S or m.at <= newest.get((m.source, element), float("-inf")):
+                late += 1
+                continue
+            newest[m.source, element] = m.at
+            found.append(m)
+        return found, late
+
+    def _count(self, batch: TelemetryBatch) -> None:
+        """Keep a gateway's number, or refuse it."""
+        with self._store.begin() as tx:
+            known = tx.documents.find(DOCUMENT, batch.gateway)
+            last = int(known) if known else -1
+            if batch.sequence <= last:
+                raise ConflictError(
+                    "this number was used by a batch before", where=f"batch {batch.sequence} of {batch.gateway}",
+                    fix=f"go on after {last}",
+                )  # fmt: skip
+            tx.documents.replace(DOCUMENT, batch.gateway, str(batch.sequence).encode())
+
+    def _from_device(self, measured: Sequence[Measurement]) -> None:
+        with self._lock:
+            self._taker.take(measured)
+
+
+def _unknown(where: str) -> NotFoundError:
+    return NotFoundError(
+        "this may not be measured here, or there is no such thing", where=where,
+        fix="see the list in the how-to: groups and feeders above the floor, nodes without a home",
+    )  # fmt: skip
+
+
+def telemetry_at(
+    platform: Platform, state: Path, network: Callable[[], Network], taker: Taker,
+    set_points: Callable[[float], Sequence[SetPoint]] = lambda _: (),
+) -> Telemetry | None:  # fmt: skip
+    """What takes the measurements of a state directory's gateways and devices; None where nobody is registered.
+
+    Args:
+        network: gives the grid. taker: who measurements are for. set_points: time -> what holds then.
+    """
+    config = config_at(state)
+    if not config.gateways and not config.devices:
+        return None
+    parts = platform.parts
+
+    def allowed() -> frozenset[Element]:
+        from quietgrid.algorithms.measurable import measurable
+
+        return measurable(network(), parts.rules.k)
+
+    return Telemetry(parts.card, parts.identity, parts.store, parts.clock, config, allowed, taker, set_points)
+
+
+def config_at(state: Path) -> TelemetryConfig:
+    """Who measures, from the state directory: ``grid/telemetry.toml``."""
+    return read_config(state / "grid" / "telemetry.toml")
