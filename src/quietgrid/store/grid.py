@@ -146,11 +146,12 @@ class GridTables(Tables):
 
     def put_states(self, states: Sequence[GridState]) -> None:
         """Keep states; one that is there is replaced: a later look knows more."""
-        for one in states:
-            values = {"body": _state_text(one)}
-            if not insert_new(self._c, _state, [{"resolution": one.resolution, "slot": one.slot, **values}]):
-                same = (_state.c.resolution == one.resolution, _state.c.slot == one.slot)
-                self._c.execute(sa.update(_state).where(*same).values(values))
+        rows = [{"resolution": one.resolution, "slot": one.slot, "body": _state_text(one)} for one in states]
+        if insert_new(self._c, _state, rows) == len(rows):
+            return
+        for row in rows:
+            same = (_state.c.resolution == row["resolution"], _state.c.slot == row["slot"])
+            self._c.execute(sa.update(_state).where(*same, _state.c.body != row["body"]).values(body=row["body"]))
 
     def states(self, window: Window) -> list[GridState]:
         """States of a window, in order."""

@@ -151,6 +151,11 @@ class Published(Tables):
             known[low - window.first : high - window.first] = True
         return values, known
 
+    def feeds(self) -> list[str]:
+        """Names of feeds that ever had prices."""
+        query = sa.select(_price.c.feed).distinct().order_by(_price.c.feed)
+        return [str(feed) for feed in self._c.execute(query).scalars()]
+
     def price_messages(self, feed: str = "") -> list[bytes]:
         """All signed price messages (of one feed), oldest first."""
         query = sa.select(_price.c.signed).order_by(_price.c.feed, _price.c.first)

@@ -1,0 +1,289 @@
+"""Running the grid: what was opened since the last look becomes states, alarms, breakers, set-points.
+
+`GridRun.step` is one look. In a real community a thread (`GridWorker`) makes one every few seconds; in the demo its
+driver wakes that thread after every close, with the community's time of that moment.
+
+Without telemetry the state comes from totals alone and says so; nobody invents a frequency.
+
+Privacy: opened totals of groups, measurements of heads and busbars. Nothing here can see a home's use.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quietgrid.algorithms.powerflow import Model
+from quietgrid.balance.deciding import Decisions
+from quietgrid.balance.picture import GroupTotals, states
+from quietgrid.balance.rules import OperatingRules, standing
+from quietgrid.balance.service import Grid, Look
+from quietgrid.errors import NotFoundError, QuietgridError
+from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
+from quietgrid.model.interval import Window
+from quietgrid.model.network import Floats, Network
+from quietgrid.model.operation import GridState, Standing
+from quietgrid.model.question import Quantity
+from quietgrid.runtime.grid_network import pack, unpack
+from quietgrid.runtime.onchain import ChainWorker
+from quietgrid.runtime.platform import Platform
+from quietgrid.store.stores import PlatformTx
+
+AGAIN = 8
+"""Intervals that are looked at once more: a total may open late."""
+AT_ONCE = 384
+"""Intervals a look takes."""
+PAUSE_S = 2.0
+FEED = "prices"
+"""Part: prices of the coming interval are not known."""
+
+
+class GridRun:
+    """The grid of a running platform.
+
+    Args:
+        platform: The wired stages. demo: take the sample's network if none was put in force and its sections are ours.
+        rules: see `OperatingRules`.
+    """
+
+    def __init__(self, platform: Platform, *, demo: bool = False, rules: OperatingRules | None = None) -> None:
+        self._platform, self._demo = platform, demo
+        self._store, self._clock = platform.parts.store, platform.parts.clock
+        self.grid = Grid(self._store, self._clock, rules)
+        self.decisions = Decisions(self.grid)
+        self.chain: ChainWorker | None = None
+        """What looks at the chain; None without one."""
+        self._away: dict[str, float] = {}
+        self._made: tuple[int, Model] | None = None
+        self._lock = threading.Lock()
+
+    # -- the network -----------------------------------------------------------------------------------------------
+
+    def put_network(self, network: Network, by: str) -> int:
+        """Put a network in force; its version. The same again changes nothing."""
+        with self._store.begin() as tx:
+            before = tx.grid.network_version()
+            version = tx.grid.put_network(network.name, pack(network), by)
+            if version != before:
+                tx.log.append(by, "grid.network", f"version {version}", {"nodes": len(network.nodes.names)})
+        return version
+
+    def model(self) -> Model | None:
+        """The network in force, made ready; None without one."""
+        with self._lock:
+            with self._store.read() as tx:
+                version = tx.grid.network_version()
+            if not version and self._demo:
+                version = self._take_sample()
+            if not version:
+                return None
+            if self._made is None or self._made[0] != version:
+                with self._store.read() as tx:
+                    row = tx.grid.network()
+                if row is None:
+                    return None
+                self._made = (row.version, Model(unpack(row.body)))
+            return self._made[1]
+
+    def network(self) -> Network:
+        """The network in force.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        model = self.model()
+        if model is None:
+            raise NotFoundError("no network is in force", where="grid", fix="`quietgrid grid import` brings one")
+        return model.network
+
+    def _take_sample(self) -> int:
+        from quietgrid.demo.grid import demo_network
+
+        try:
+            members = self._platform.members()
+        except NotFoundError:
+            return 0  # nobody has joined yet
+        network = demo_network(len(np.unique(members.homes)))
+        return self.put_network(network, "demo") if set(members.leaf_names) <= set(network.groups) else 0
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def take(self, measured: Sequence[Measurement]) -> None:
+        """Keep measurements; see `Grid.take`."""
+        self.grid.take(measured)
+
+    def set_points(self, at: float) -> list[SetPoint]:
+        """What devices are told to do at a moment, one a device; those without one keep their safe value."""
+        return [one.active for one in self.standing(at) if one.active is not None]
+
+    def standing(self, at: float) -> list[Standing]:
+        """What every device does at a moment if nothing else reaches it; nothing without a network."""
+        model = self.model()
+        if model is None:
+            return []
+        with self._store.read() as tx:
+            points = tx.grid.set_points(at, at + 1)
+        return standing(model.network, points, at)
+
+    def step(self, now: float | None = None) -> Look | None:
+        """One look; None without a network.
+
+        Args:
+            now: Unix seconds in the community's time; the clock's unless told.
+        """
+        model = self.model()
+        if model is None:
+            return None
+        at = self._clock.now() if now is None else now
+        window = self._due()
+        found = self._states(model, window) if len(window) else []
+        return self.grid.look(found, self._parts(at, found), at)
+
+    def _due(self) -> Window:
+        """Intervals that were closed and not looked at, and a few before them whose totals were not all open."""
+        resolution = self._platform.parts.card.resolution
+        with self._store.read() as tx:
+            end, last = tx.answers.last_close(0), tx.grid.last_state()
+            if not end:
+                return Window(0, 0, resolution)
+            if last is None:
+                closes = tx.answers.closes(0, 0, end)
+                first = min((row.first for row in closes), default=end)
+                return Window(first, min(end, first + AT_ONCE), resolution)
+            begin = last.slot + 1
+            for state in tx.grid.states(Window(max(0, begin - AGAIN), begin, resolution)):
+                if any(not group.homes for group in state.groups):
+                    begin = min(begin, state.slot)
+        return Window(begin, max(begin, min(end, begin + AT_ONCE)), resolution)
+
+    def _states(self, model: Model, window: Window) -> list[GridState]:
+        with self._store.read() as tx:
+            totals = group_totals(tx, model.network.groups, window)
+            start, end = window.first * window.resolution, window.end * window.resolution
+            measured = [m for m in tx.grid.measurements(start, end) if m.good]
+        heads = {
+            name: _means(measured, window, MeasuredKind.HEAD_W, name)
+            for name in {m.element for m in measured if m.kind is MeasuredKind.HEAD_W}
+        }
+        hertz = [m for m in measured if m.kind is MeasuredKind.FREQUENCY_MILLIHZ]
+        frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
+        return states(model, totals, heads, frequency)
+
+    def _parts(self, at: float, found: Sequence[GridState]) -> dict[str, float]:
+        """Part -> for how long it has been away."""
+        gone = {f"keyholder {index}" for index in self._platform.keyholders.away}
+        worker = self.chain
+        if worker is not None and (worker.chain is None or not worker.chain.standing().reachable):
+            gone.add("chain")
+        if self._without_prices(at):
+            gone.add(FEED)
+        names = {f"keyholder {index}" for index in range(len(self._platform.parts.links))} | {FEED}
+        names |= {"chain"} if worker is not None else set()
+        self._away = {name: self._away.get(name, at) for name in gone}
+        away = {name: at - self._away[name] if name in gone else 0.0 for name in sorted(names)}
+        newest = found[-1] if found else None
+        if newest is None:
+            with self._store.read() as tx:
+                newest = tx.grid.last_state()
+        if newest is not None:
+            away["totals"] = max(0.0, at - newest.ends)
+        return away
+
+    def _without_prices(self, at: float) -> bool:
+        """Whether a feed that was ever published has no price for the coming interval."""
+        resolution = self._platform.parts.card.resolution
+        slot = int(at) // resolution
+        with self._store.read() as tx:
+            feeds = tx.registry.feeds()
+            known = [bool(tx.registry.prices(feed, Window(slot, slot + 1, resolution))[1].all()) for feed in feeds]
+        return not all(known)
+
+
+def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> GroupTotals:
+    """What is open of these groups: import minus export where both open, net, or import where nobody feeds in."""
+    kept: dict[str, set[Quantity]] = {}
+    for node, quantity in tx.totals.nodes():
+        kept.setdefault(node, set()).add(quantity)
+    shape = (len(groups), len(window))
+    power, homes = np.zeros(shape, np.int64), np.zeros(shape, np.int32)
+    known = np.zeros(shape, np.bool_)
+    for row, group in enumerate(groups):
+        quantities = kept.get(group, set())
+        if not quantities:
+            continue
+        signs = {Quantity.NET: 1} if Quantity.NET in quantities else {Quantity.IMPORT: 1, Quantity.EXPORT: -1}
+        wh, behind, answered = np.zeros(len(window), np.int64), None, np.ones(len(window), np.bool_)
+        for quantity in sorted(quantities & set(signs)):
+            try:
+                total = tx.totals.total(group, quantity, window)
+            except NotFoundError:
+                answered[:] = False
+                continue
+            wh += signs[quantity] * np.where(total.answered, total.energy_wh, 0)
+            behind = total.homes if behind is None else np.maximum(behind, total.homes)
+            answered &= total.answered
+        power[row] = np.where(answered, wh * 3600 // window.resolution, 0)
+        homes[row] = np.where(answered, 0 if behind is None else behind, 0)
+        known[row] = answered
+    return GroupTotals(window, power, homes, known)
+
+
+def _means(measured: Sequence[Measurement], window: Window, kind: MeasuredKind, element: str | None = None) -> Floats:
+    """[t]: the mean of a kind's values in each interval, NaN where there is none."""
+    sums, counts = np.zeros(len(window)), np.zeros(len(window))
+    for one in measured:
+        if one.kind is kind and (element is None or one.element == element):
+            slot = int(one.at) // window.resolution - window.first
+            sums[slot] += one.value
+            counts[slot] += 1
+    means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(window), np.nan), where=counts > 0)
+    return means
+
+
+class GridWorker:
+    """The thread that looks at the grid.
+
+    Args:
+        run: What it runs. tell: told every new trouble once, in words. pause_s: between looks; None: only when woken.
+    """
+
+    def __init__(self, run: GridRun, tell: Callable[[str], None], pause_s: float | None = PAUSE_S) -> None:
+        self._run, self._tell, self._pause_s = run, tell, pause_s
+        self._woken, self._stop = threading.Event(), threading.Event()
+        self._at: float | None = None
+        self._thread = threading.Thread(target=self._loop, name="grid", daemon=True)
+        self.note = ""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self, at: float | None = None) -> None:
+        """Have it look now. Args: at: the community's time of that moment; the clock's unless told."""
+        self._at = at
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End it; waits at most three seconds."""
+        self._stop.set()
+        self._woken.set()
+        self._thread.join(3)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            woken = self._woken.wait(self._pause_s)
+            self._woken.clear()
+            if self._stop.is_set():
+                return
+            try:
+                while (done := self._run.step(self._at if woken else None)) and done.states >= AT_ONCE:
+                    if self._stop.is_set():
+                        return
+                self.note = ""
+            except QuietgridError as error:
+                if self.note != str(error):
+                    self._tell(str(error))
+                self.note = str(error)
