@@ -1,5 +1,21 @@
-"""Power flow on a `Network`: what voltages and currents follow from what units draw."""
+"""Power flow on a `Network`: what voltages and currents follow from what units draw, and the way back from totals."""
 
 from quietgrid.algorithms.powerflow.engine import Flow, Model, flow
+from quietgrid.algorithms.powerflow.estimation import Estimate, Estimator
+from quietgrid.algorithms.powerflow.prior import Inputs, Sensor, Sigmas
+from quietgrid.algorithms.powerflow.sensitivity import Sensitivity, group_loss_w, group_weights, sensitivity
 
-__all__ = ["Flow", "Model", "flow"]
+__all__ = [
+    "Estimate",
+    "Estimator",
+    "Flow",
+    "Inputs",
+    "Model",
+    "Sensitivity",
+    "Sensor",
+    "Sigmas",
+    "flow",
+    "group_loss_w",
+    "group_weights",
+    "sensitivity",
+]
