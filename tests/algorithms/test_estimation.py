@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -164,7 +164,7 @@ def test_each_true_measurement_lowers_the_error_on_average() -> None:
         return float(np.sqrt(np.mean((found.flow.voltage - true.voltage) ** 2)))
 
     errors = [error([], totals=False), error([]), error([4]), error([4, 5]), error([0, 1, 2, 3, 4, 5])]
-    assert all(after < before * 1.005 for before, after in zip(errors, errors[1:], strict=False)), errors
+    assert all(after < before * 1.005 for before, after in pairwise(errors)), errors
     assert errors[-1] < 0.5 * errors[0]
 
 
@@ -237,7 +237,7 @@ def test_impossible_totals_have_no_state_and_harm_no_other_interval() -> None:
 
 
 def test_a_sensor_that_sits_nowhere_is_refused() -> None:
-    network, draw_w, draw_var = world(13, 2)
+    network, draw_w, _ = world(13, 2)
     estimator = Estimator(Model(network))
     for sensor in (Sensor(HEAD, "n1"), Sensor(VOLT, "l0"), Sensor(MeasuredKind.FREQUENCY_MILLIHZ, "")):
         given_ = Inputs((sensor,), np.ones((2, 1)), *by_group(network, draw_w), network.units.yearly_wh)

@@ -152,7 +152,7 @@ class _Work:
         removed = np.zeros_like(present)
         suspicious = doubtful = solved.weighted > self._limits(present)
         for _ in range(MOST_REMOVED):
-            bad = np.flatnonzero(doubtful)
+            bad = np.flatnonzero(doubtful).astype(np.int32)
             if not len(bad):
                 break
             removed[bad, np.abs(solved.normalised[bad]).argmax(axis=1)] = True
@@ -189,7 +189,7 @@ class _Work:
                 weights = np.einsum("tij,tj->ti", inverse, innovation)
                 deviation = np.where(fallback[:, None], 0.0, np.einsum("tik,ti->tk", cross, weights))
                 flow = self.flow(prior, deviation, taps)
-        flow = Flow(*(_chosen(fallback, getattr(begin, n), getattr(flow, n)) for n in Flow.__dataclass_fields__))
+        flow = _chosen(fallback, begin, flow)
         deviation[fallback] = 0.0
         weighted = np.einsum("ti,tij,tj->t", innovation, inverse, innovation)
         normal = bad_data.normalised(innovation, inverse, mask)[:, self.ties :]
@@ -341,8 +341,10 @@ def _ties(points: Points, groups: int, columns: int) -> Floats:
     return ties
 
 
-def _chosen(fallback: Flags, begin: Floats, end: Floats) -> Floats:
-    return np.where(fallback.reshape(-1, *[1] * (begin.ndim - 1)), begin, end)
+def _chosen(fallback: Flags, begin: Flow, end: Flow) -> Flow:
+    for name in Flow.__dataclass_fields__:
+        getattr(end, name)[fallback] = getattr(begin, name)[fallback]
+    return end
 
 
 def _replaced(solved: _Solved, rows: Rows, again: _Solved) -> _Solved:

@@ -88,7 +88,7 @@ def group_weights(network: Network, nodes: Rows, node_shares: Floats) -> Floats:
     inside = np.flatnonzero(groups != NO_GROUP)
     weights[inside, groups[inside]] = node_shares[inside]
     total = weights.sum(axis=0)
-    return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0), np.float64)
 
 
 def group_loss_w(network: Network, flow: Flow) -> Floats:
