@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from quietgrid.chain import abi
 from quietgrid.chain.client import Chain
@@ -65,13 +68,73 @@ def _balances(
                 owed[posting.credit.partition(":")[0]] += posting.amount_micro
     token = addresses["EnergyToken"]
     passed_on = _passed_on(chain, addresses.get("RevenuePool", ""), token)
+    claims = _Claims(chain, addresses["IncentiveDistribution"]) if "IncentiveDistribution" in addresses else None
     lines = []
     for who, address in sorted(payees.items()):
         held = int(chain.view("EnergyToken", token, "balanceOf", address)) + passed_on[address.lower()]
+        held -= claims.received[address.lower()] if claims is not None else 0  # what homes passed on to it
         lines.append(Line(f"paid to {who}", str(owed[who]), str(held)))
+    if claims is not None and owed["escrow"]:
+        lines += claims.lines(
+            store, int(chain.view("EnergyToken", token, "balanceOf", claims.contract)), owed["escrow"]
+        )
     supply = chain.view("EnergyToken", token, "totalSupply")
-    paid = sum(amount for who, amount in owed.items() if who in payees)
-    return [*lines, Line("tokens issued for bills", str(paid), str(supply))]
+    paid = sum(amount for who, amount in owed.items() if who in payees) + owed["escrow"]
+    return [*lines, Line("tokens issued", str(paid), str(supply))]
+
+
+class _Claims:
+    """What the contract of claims has said since its beginning."""
+
+    def __init__(self, chain: Chain, contract: str) -> None:
+        self.contract = contract
+        self.received: defaultdict[str, int] = defaultdict(int)
+        self._claimed: dict[str, int] = {}
+        self._paid: defaultdict[str, int] = defaultdict(int)
+        self._roots: dict[int, str] = {}
+        for log in chain.logs([contract], 0, chain.height()):
+            said = abi.decode_event("IncentiveDistribution", log.topics, log.data)
+            if said is not None:
+                self._take(said.name, said.values)
+
+    def _take(self, name: str, values: Mapping[str, Any]) -> None:
+        if name == "RootPosted":
+            self._roots[values["sequence"]] = f"{bytes(values['root']).hex()} promises {values['allotted']}"
+        elif name == "Claimed":
+            self._claimed[values["account"].lower()] = values["claimed"]
+        elif name == "Withdrawn":
+            account, recipient = values["account"].lower(), values["recipient"].lower()
+            self.received[recipient] += values["paid"] - self._paid[account]
+            self._paid[account] = values["paid"]
+
+    def lines(self, store: PlatformStore, held: int, escrow: int) -> list[Line]:
+        """The escrow is there or was paid out; every root is as posted; nobody has more than the books say.
+
+        Args:
+            held: The contract's balance. escrow: what the books put into it.
+        """
+        with store.read() as tx:
+            credited = tx.postings.owed_to("claims:bill-credits")
+            roots = [msgspec.msgpack.decode(body) for body in tx.documents.all("claims' root").values()]
+            bodies = tx.documents.all("claim share")
+        shares = {f"0x{name}": msgspec.msgpack.decode(body) for name, body in bodies.items()}
+        by_home: defaultdict[str, int] = defaultdict(int)
+        for home, cumulative, _ in shares.values():
+            by_home[home] += cumulative
+        promised = sum(amount > credited.get(home, 0) for home, amount in by_home.items())
+        claimed = sum(amount > shares[who][1] if who in shares else True for who, amount in self._claimed.items())
+        paid = sum(amount > self._claimed.get(who, 0) for who, amount in self._paid.items())
+        return [
+            Line("put into the escrow of claims", str(escrow), str(held + sum(self._paid.values()))),
+            *(
+                Line(f"root {number} of claims", f"{root.hex()} promises {sum_}", self._roots.get(number, "nothing"))
+                for number, root, sum_, _ in roots
+            ),
+            Line("roots of claims", str(len(roots)), str(len(self._roots))),
+            Line("homes that were promised more than they are owed", "0", str(promised)),
+            Line("accounts that claimed more than was promised", "0", str(claimed)),
+            Line("accounts that were paid more than they claimed", "0", str(paid)),
+        ]
 
 
 def _passed_on(chain: Chain, pool: str, token: str) -> defaultdict[str, int]:

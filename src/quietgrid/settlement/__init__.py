@@ -1,15 +1,17 @@
 """Who owes whom, netted for a chain; and the roots that let anybody check later that nothing was changed.
 
 Runs at: platform
-Sees: postings (accounts, amounts, energy), hashes of frames and of ledgers
+Sees: postings (accounts, amounts, energy) with their stage, hashes of frames and of ledgers, homes' claim addresses
 Never sees: a reading, a load curve, a key
 In: Posting from billing
 Out: Sending
 """
 
-from quietgrid.settlement.netting import COMMUNITY, Netted, chain_side, net
+from quietgrid.settlement.claims import PROGRAMME, Share, allot, credits_in, payouts, tree
+from quietgrid.settlement.netting import COMMUNITY, Netted, chain_side, net, net_by_source
 from quietgrid.settlement.roots import Leaf, Proof, check, proof_of, root_of, salted
 
 __all__ = [
-    "COMMUNITY", "Leaf", "Netted", "Proof", "chain_side", "check", "net", "proof_of", "root_of", "salted",
+    "COMMUNITY", "PROGRAMME", "Leaf", "Netted", "Proof", "Share", "allot", "chain_side", "check", "credits_in", "net",
+    "net_by_source", "payouts", "proof_of", "root_of", "salted", "tree",
 ]  # fmt: skip

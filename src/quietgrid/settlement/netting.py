@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quietgrid.errors import InputError
-from quietgrid.model.posting import Posting
+from quietgrid.model.posting import Posting, Source
 
 COMMUNITY = "community"
-"""The account that stands for all homes."""
-_HOMES = ("home:", "asset:")
+"""The account that stands for all homes, and for what they may claim."""
+_HOMES = ("home:", "asset:", "claims:")
 _BOUND = 1 << 127
 
 
@@ -68,3 +68,19 @@ def net(batch: Iterable[Posting]) -> Netted:
     if any(abs(amount) >= _BOUND for amount in sums.values()):
         raise InputError("a net amount is out of bounds", where="settlement", fix="settle in smaller batches")
     return Netted({name: sums[name] for name in sorted(sums) if sums[name]}, tuple(sorted(ids)), energy)
+
+
+def net_by_source(batch: Iterable[Posting]) -> dict[Source, Netted]:
+    """Net a batch for each stage that posted in it, each summing to zero; together they are `net` of the whole.
+
+    Raises:
+        InputError: as `net`; or a code is no stage's.
+    """
+    found: defaultdict[Source, list[Posting]] = defaultdict(list)
+    seen: set[str] = set()
+    for posting in batch:
+        if posting.id in seen:
+            raise InputError("a posting is there twice", where=posting.id, fix="settle each posting once")
+        seen.add(posting.id)
+        found[posting.source].append(posting)
+    return {source: net(found[source]) for source in Source if source in found}

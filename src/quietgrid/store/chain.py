@@ -101,8 +101,10 @@ class ChainTables(Tables):
         query = sa.select(_sending).where(_sending.c.key.startswith(prefix, autoescape=True))
         return self._sendings(query.order_by(_sending.c.seq.desc()).limit(limit))
 
-    def again(self, key: str) -> None:
-        """Queue one that failed once more, as a person decided.
+    def again(self, key: str, data: bytes | None = None) -> None:
+        """Queue one that failed once more: as it was, because a person decided so, or with other data.
+
+        Its old attempts are gone from here: one that is in a block, refused, says nothing about the next.
 
         Raises:
             ConflictError: it did not fail.
@@ -110,11 +112,13 @@ class ChainTables(Tables):
         one = self.sending(key)
         if one.state is not SendState.FAILED:
             raise ConflictError(f"it is {one.state}", where=key, fix="only what failed is sent again")
+        self._c.execute(sa.delete(_attempt).where(_attempt.c.seq == one.seq))
         self.save(
             replace(
-                one, state=SendState.QUEUED, nonce=None, block=None, block_hash="", error="", tries=0, settled=False
+                one, data=one.data if data is None else data, state=SendState.QUEUED, nonce=None, attempts=(),
+                block=None, block_hash="", error="", tries=0, settled=False,
             )
-        )
+        )  # fmt: skip
 
     def sending_counts(self) -> dict[str, int]:
         """How many are in each state."""

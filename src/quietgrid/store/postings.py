@@ -5,7 +5,7 @@ The only thing added later is the settlement batch that took it to the chain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,28 +58,36 @@ class Postings(Tables):
             query = query.where(both.c.account.startswith(prefix, autoescape=True))
         return {str(account): int(amount) for account, amount in self._c.execute(query)}
 
-    def unsettled(self, *, code: str = "", until: int | None = None, period: int | None = None) -> list[Posting]:
-        """Postings no batch has taken yet, by id; of one code, of one period, of periods that begin before a slot."""
+    def unsettled(
+        self, *, codes: Collection[str] = (), until: int | None = None, period: int | None = None
+    ) -> list[Posting]:
+        """Postings no batch has taken yet, by id; of some codes, of one period, of periods that begin before a slot."""
         taken = sa.select(_settled.c.id).where(_settled.c.id == _posting.c.id)
         query = sa.select(_posting).where(~taken.exists()).order_by(_posting.c.id)
-        if code:
-            query = query.where(_posting.c.code == code)
+        if codes:
+            query = query.where(_posting.c.code.in_(list(codes)))
         if period is not None:
             query = query.where(_posting.c.period == period)
         if until is not None:
             query = query.where(_posting.c.period < until)
         return self._postings(query)
 
-    def oldest_unsettled(self, code: str) -> int | None:
-        """The first slot of the oldest period with postings of a code that no batch has taken."""
+    def oldest_unsettled(self, *codes: str) -> int | None:
+        """The first slot of the oldest period with postings of these codes that no batch has taken."""
         taken = sa.select(_settled.c.id).where(_settled.c.id == _posting.c.id)
-        query = sa.select(sa.func.min(_posting.c.period)).where(_posting.c.code == code, ~taken.exists())
+        query = sa.select(sa.func.min(_posting.c.period)).where(_posting.c.code.in_(codes), ~taken.exists())
         found = self._c.execute(query).scalar()
         return None if found is None else int(found)
 
-    def of_period(self, period: int, code: str) -> list[Posting]:
-        """A period's postings of a code that no batch has taken, by id."""
-        return self.unsettled(code=code, period=period)
+    def of_period(self, period: int, *codes: str) -> list[Posting]:
+        """A period's postings of these codes that no batch has taken, by id."""
+        return self.unsettled(codes=codes, period=period)
+
+    def owed_to(self, account: str) -> dict[str, int]:
+        """What each account was ever posted to owe one account, in millionths."""
+        query = sa.select(_posting.c.debit, sa.func.sum(_posting.c.amount_micro)).where(_posting.c.credit == account)
+        rows = self._c.execute(query.group_by(_posting.c.debit).order_by(_posting.c.debit))
+        return {str(debit): int(amount) for debit, amount in rows}
 
     def batches(self) -> dict[str, list[Posting]]:
         """What each settlement batch took."""

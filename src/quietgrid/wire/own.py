@@ -194,3 +194,47 @@ def committed_name(vector: str, day: int, window: Window) -> str:
     """
     whole = day_window(day, window.resolution)
     return vector if window.first <= whole.first and whole.end <= window.end else f"{vector}@{window.first}"
+
+
+class ClaimAccount(Message, frozen=True):
+    """The address that a household's credits go to from now on, made for this and nothing else. Signed by it.
+
+    `account`: 20 bytes.
+    """
+
+    NAME: ClassVar[str] = "claim-account"
+    community: bytes
+    home: int
+    account: bytes
+    at: float
+
+
+class OwnShare(msgspec.Struct, array_like=True, frozen=True):
+    """What one of a household's accounts may claim below the newest root.
+
+    Args:
+        account: 20 bytes. cumulative_micro: all it ever may. salt: 32 bytes. path: siblings up to the root.
+    """
+
+    account: bytes
+    cumulative_micro: int
+    salt: bytes
+    path: list[bytes]
+
+
+class OwnClaims(Message, frozen=True):
+    """What a household may claim.
+
+    `programme`: the contract's id, 32 bytes. `unit_micro`: claims are multiples of it. `credit_micro`: all credits of
+    its bills so far, to the millionth. `root`, `sequence`: the newest root; empty and 0 before the first. `accounts`:
+    that it named, oldest first.
+    """
+
+    NAME: ClassVar[str] = "own-claims"
+    programme: bytes
+    unit_micro: int
+    credit_micro: int
+    root: bytes
+    sequence: int
+    accounts: list[bytes]
+    shares: list[OwnShare]
