@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "quietgrid"
 PAGE = ROOT / "docs" / "reference" / "who-sees-what.md"
 STAGES = (
-    "registry", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "balance", "settlement",
+    "registry", "feeds", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "balance",
+    "settlement",
 )  # fmt: skip
 FIELDS = ("Runs at", "Sees", "Never sees", "In", "Out")
 

@@ -12,6 +12,7 @@ from quietgrid.api.app import PREFIX
 
 PATH_VALUES = {
     "pid": "1", "home": "1001", "period": "2016-06-01", "number": "1", "name": "9f2b9f2b9f2b", "day": "16953",
+    "feed": "price",
 }  # fmt: skip
 QUERIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/totals": {"node": "Orchard Hill"},
@@ -38,6 +39,8 @@ OPEN_TO_ALL = {
     ("POST", f"{PREFIX}/meters/standing"),  # how far a meter's frames are here, to whoever asks for pids
     ("GET", f"{PREFIX}/books"),  # signed and public
     ("POST", f"{PREFIX}/grid/telemetry"),  # a batch by its gateway's signature
+    ("GET", f"{PREFIX}/feeds/asked"),  # what reporters are asked for: public
+    ("POST", f"{PREFIX}/feeds/reports"),  # a report by its signature
     ("POST", f"{PREFIX}/own/recovery"),  # two keyholders' signatures decide
     ("POST", f"{PREFIX}/session"),  # signing in
     ("GET", "/healthz"),

@@ -20,6 +20,7 @@ from quietgrid.api.problems import Problem, install
 from quietgrid.api.routes import assets as owned
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
 from quietgrid.api.routes import chain as on_chain
+from quietgrid.api.routes import feeds as watched
 from quietgrid.api.routes import governance as votes
 from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
@@ -96,10 +97,10 @@ def create_app(
     app.state.services, app.state.hub, app.state.html_errors = services, hub, None
     install(app)
     desks = (
-        readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status, own, session,
-        measured,
+        readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status,
+        own, session, measured,
     )  # fmt: skip
-    for module in desks:
+    for module in (*desks, watched):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     return app

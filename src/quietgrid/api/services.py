@@ -11,6 +11,8 @@ from quietgrid.api.control import DemoControl
 from quietgrid.api.settings import Settings
 from quietgrid.errors import NotFoundError, UnavailableError
 from quietgrid.model.party import MemberList
+from quietgrid.runtime.feeding import FeedsWorker
+from quietgrid.runtime.grid import GridRun
 from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
@@ -46,6 +48,7 @@ class Services:
         self.periods = Periods(platform)
         self.own = OwnDesk(platform, self.periods)
         self.publishing = Publishing(platform, self.periods, settings.publishing)
+        self.grid = GridRun(platform, demo=settings.demo)
         self.accounts = Accounts(self.store, settings.accounts)
         self.nonces, self.signing = Nonces(), threading.Lock()
         self.requests = RateLimit(settings.requests_per_minute)
@@ -56,6 +59,8 @@ class Services:
         """What looks at the chain; None without one."""
         self.telemetry: Telemetry | None = None
         """What takes measurements of the grid; None where nobody measures."""
+        self.feeds: FeedsWorker | None = None
+        """What looks after the feeds; None without any."""
         self._lock = lock or threading.RLock()
 
     @contextmanager

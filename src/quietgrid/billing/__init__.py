@@ -3,7 +3,7 @@
 Runs at: platform
 Sees: opened band sums per home and period, counts of cells, published prices, names and addresses on invoices
 Never sees: a reading, a load curve, a key, a mask
-In: Fact from mdms, Tariff from registry, Signal from feeds, DayRecord from meter
+In: Fact from mdms, Tariff from registry, Signal, DayRecord from meter
 Out: Bill, Posting, Book
 """
 

@@ -9,6 +9,7 @@ everything else goes on. web3 and its family are imported only in this room, and
 | `abi` | calls to bytes, logs and custom errors back to names and values |
 | `client` | one node over JSON-RPC |
 | `accounts` | keys in files; signing transactions and typed data |
+| `reports` | what reporters of the oracles sign; light |
 | `node` | the local anvil of the demo and the tests |
 | `outbox` | sends what waits, in order, once, whatever the node does |
 | `direct` | one transaction of a person's own account, waited for |

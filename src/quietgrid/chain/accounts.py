@@ -6,7 +6,6 @@ Privacy: a key is only ever read from its own file (mode 0600), never from a com
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 
-from quietgrid.errors import ConfigError
+from quietgrid.chain.keyfile import load_or_create
 
 
 class Account:
@@ -42,21 +41,7 @@ class Account:
         Raises:
             ConfigError: what is there is no key.
         """
-        try:
-            text = path.read_text(encoding="ascii").strip()
-            return cls(bytes.fromhex(text))
-        except FileNotFoundError:
-            pass
-        except (ValueError, UnicodeDecodeError) as error:
-            raise ConfigError("this is not an account's key", where=str(path), fix="restore the file") from error
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = secrets.token_bytes(32)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as out:
-            out.write(fresh.hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        return cls(fresh)
+        return cls(load_or_create(path))
 
     @property
     def address(self) -> str:

@@ -23,6 +23,10 @@ class AddressBook:
         """All contracts on a chain; empty if nothing was deployed there."""
         return dict(self._read().get(str(chain_id), {}))
 
+    def chains(self) -> list[int]:
+        """The chains that have any."""
+        return sorted(int(chain_id) for chain_id in self._read())
+
     def address(self, chain_id: int, name: str) -> str:
         """One contract.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -27,6 +27,7 @@ from quietgrid.chain.built import artifact
 from quietgrid.chain.client import Chain
 from quietgrid.chain.deploy import Act, Addresses, Placed, Plan, created_by
 from quietgrid.chain.safe import founding
+from quietgrid.model.feed import FEEDS
 
 
 class Role(IntEnum):
@@ -42,7 +43,7 @@ class Role(IntEnum):
     UTILITY = 7
 
 
-HOUR, DAY_S = 3600, 86_400
+DAY_S = 86_400
 MANAGER, TIMELOCK, OPERATOR, COUNCIL = "AccessManager", "TimelockController", "OperatorSafe", "CouncilSafe"
 
 
@@ -92,9 +93,8 @@ class Seats:
 
 PARAMETERS = (15, 100, 6_000, 0, 1_000_000, DAY_S, 1_000_000)
 """First values of `CommunityParameters`, in its order."""
-_FREQUENCY, _TEMPERATURE = 0, 0
-_QUORUM = (2, 3)
-"""Two of three reporters agree; an answer far from the last needs all three."""
+_TEMPERATURE, _LOAD = 0, 1
+"""Which quantity a `WeatherOracle` and a `GridOracle` are of."""
 
 
 def community_plan(seats: Seats, terms: Terms) -> Plan:
@@ -146,14 +146,15 @@ def _registry() -> tuple[Placed, ...]:
 
 
 def _feeds(seats: Seats) -> tuple[Placed, ...]:
-    def setup(all_: Addresses, smallest_spread: int, smallest_deviation: int) -> tuple[Any, ...]:
-        config = (2 * HOUR, *_QUORUM, 200, 2_000, smallest_spread, smallest_deviation)
-        return (all_[MANAGER], list(seats.reporters), config)
+    def setup(all_: Addresses, name: str) -> tuple[Any, ...]:
+        """Two of three reporters agree; an answer far from the last needs all three."""
+        terms = next(feed.terms for feed in FEEDS.values() if feed.contract == name)
+        return (all_[MANAGER], list(seats.reporters), astuple(terms))
 
     return (
-        Placed("PriceOracle", "PriceOracle", lambda all_: [setup(all_, 1_000, 100_000)]),
-        Placed("WeatherOracle", "WeatherOracle", lambda all_: [setup(all_, 1_000, 8_000), _TEMPERATURE]),
-        Placed("GridOracle", "GridOracle", lambda all_: [setup(all_, 20, 500), _FREQUENCY]),
+        Placed("PriceOracle", "PriceOracle", lambda all_: [setup(all_, "PriceOracle")]),
+        Placed("WeatherOracle", "WeatherOracle", lambda all_: [setup(all_, "WeatherOracle"), _TEMPERATURE]),
+        Placed("GridOracle", "GridOracle", lambda all_: [setup(all_, "GridOracle"), _LOAD]),
     )
 
 

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("quietgrid.cli.audit", "Find out, as the auditor, which keyholder lied about a withheld answer."),
     "verify": ("quietgrid.cli.verify", "Check a bill, an audit log, an answer or a whole bundle, offline."),
     "chain": ("quietgrid.cli.chain", "Deploy the contracts; see what waits for the chain and what they said."),
+    "feed": ("quietgrid.cli.feed", "Prices, weather, grid load, carbon: what reporters agree on; be a reporter."),
     "vote": ("quietgrid.cli.vote", "Votes with GRID: list, propose, cast, queue, execute."),
     "asset": ("quietgrid.cli.asset", "Assets owned together: register, maintain, permit, shares, revenue."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),

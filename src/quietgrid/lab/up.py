@@ -12,17 +12,18 @@ from pathlib import Path
 from types import FrameType
 
 from quietgrid.accounts import Accounts, Role
-from quietgrid.chain.find import find
+from quietgrid.chain.find import CHAIN_ID, find
 from quietgrid.demo import SHOWN_HOME
 from quietgrid.errors import ConfigError, MissingExtraError
 from quietgrid.homeweb import issue_link
 from quietgrid.lab.changes import Renewal
 from quietgrid.lab.demo_state import NAME, DemoState, prepare
 from quietgrid.lab.gateway import found_plant
+from quietgrid.lab.reporters import REPORTERS, prepare_reporters
 from quietgrid.model.closed import GateRules
-from quietgrid.model.interval import SystemClock
+from quietgrid.model.interval import DAY_S, SystemClock
 from quietgrid.runtime.config import load
-from quietgrid.runtime.founding import Folders, platform_database
+from quietgrid.runtime.founding import Folders, platform_database, read_card
 from quietgrid.runtime.supervisor import Supervisor, answers, free_port
 from quietgrid.store import open_platform
 
@@ -135,6 +136,12 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     supervisor.add("fleet", "fleet", "run", "--platform", platform_url, "--port", str(ports.meters))
     if (state / "plant").exists():
         supervisor.add("plant", "plant", "run", "--platform", platform_url)
+    if load().feeds != "off":
+        book = ["--contracts", str(state / "chain" / "addresses.json")] if node else []
+        book += ["--chain-id", str(CHAIN_ID)] if ports.chain else []
+        for index in range(REPORTERS):
+            own = ["--index", str(index), "--platform", platform_url, "--demo-clock", *book]
+            supervisor.add(f"reporter-{index}", "feed", "report", *own)
     if ports.chain:
         supervisor.add("chain", "chain", "node", "--port", str(ports.chain))
     return supervisor
@@ -176,6 +183,8 @@ def up(  # noqa: PLR0913  (what a person may choose)
     state = state.absolute()
     demo = prepare(state, homes, history_days, rules or GateRules(), source, name)
     found_plant(state, demo.plan)
+    slot_s = read_card(demo.folders.card).resolution
+    prepare_reporters(state, demo.plan.first * slot_s, demo.plan.history * slot_s // DAY_S, load().feeds)
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
     for pattern in ("*.stopped", "carry*-on.*"):

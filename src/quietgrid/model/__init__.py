@@ -1,5 +1,6 @@
 """The nouns of Quietgrid, values only: standard library and NumPy, nothing of ours but `errors`."""
 
+from quietgrid.model.feed import Feed, FeedAnswer, FeedReport, FeedRequest
 from quietgrid.model.interval import Clock, Interval, ManualClock, SystemClock, Window
 from quietgrid.model.party import Group, MemberList, Party, PartyKind
 from quietgrid.model.pledge import Pledge
@@ -13,7 +14,8 @@ from quietgrid.model.tariff import Band, Block, Tariff, TariffKind
 from quietgrid.model.total import Fact, Status, Total
 
 __all__ = [
-    "EXPORT", "IMPORT", "Band", "Block", "Book", "ChainEvent", "Clock", "Fact", "FrameHead", "Group", "Interval",
+    "EXPORT", "IMPORT", "Band", "Block", "Book", "ChainEvent", "Clock", "Fact", "Feed", "FeedAnswer",
+    "FeedReport", "FeedRequest", "FrameHead", "Group", "Interval",
     "Kind", "ManualClock", "MemberList", "Party", "PartyKind", "Pledge", "Posting", "Quantity", "Readings",
     "SealedReadings", "SendState", "Sending", "Signal", "SignalKind", "Status", "SystemClock", "Tariff", "TariffKind",
     "Total", "Vector", "Window",

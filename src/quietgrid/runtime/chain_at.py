@@ -25,6 +25,7 @@ from quietgrid.errors import ConfigError
 from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.anchoring import Anchoring
 from quietgrid.runtime.chain_story import ChainStory
+from quietgrid.runtime.feeding import ReporterFolders
 from quietgrid.runtime.onchain import ChainWork, OnChain, StoreJournal, Wiring
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.settling import Settling, Treasury
@@ -90,8 +91,14 @@ def seats(folder: ChainFolder) -> Seats:
     return Seats(
         folder.account("deployer").address, folder.account("engine").address, group("operator", OWNERS),
         group("council", OWNERS), group("guardian", GUARDIANS), folder.account("regulator").address,
-        group("reporter", REPORTERS), dict.fromkeys(group("member", FOUNDERS), GRID_EACH),
+        _reporters(folder), dict.fromkeys(group("member", FOUNDERS), GRID_EACH),
     )  # fmt: skip
+
+
+def _reporters(folder: ChainFolder) -> tuple[str, ...]:
+    """The addresses of the reporters' folders beside the chain's; where there are none, accounts of this folder."""
+    known = tuple(ReporterFolders(folder.path.parent / "reporters").addresses())
+    return known or tuple(folder.account(f"reporter-{number}").address for number in range(REPORTERS))
 
 
 def deployment(folder: ChainFolder, chain: Chain) -> Deployment:

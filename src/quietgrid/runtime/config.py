@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """Where contracts live: `local` (an anvil of our own), the address of a node, or `off`."""
     chain_confirmations: int = Field(default=0, ge=0, le=1_000)
     """How deep a block counts as confirmed; 0: 1 on the local chain, 12 elsewhere."""
+    feeds: str = "sample"
+    """What the demo's reporters watch: `sample`, a file in Alliander's form (.csv, .csv.gz), or `off`."""
     database: str = ""
     """Address of the platform's PostgreSQL; empty: SQLite in the state folder."""
     publish_epsilon: float = Field(default=PublishRules().epsilon_milli / 1000, ge=0.001, le=10)
@@ -104,6 +106,13 @@ class Settings(BaseSettings):
     def _source(cls, value: str) -> str:
         if value != "sample" and not value.endswith(".npz"):
             raise ValueError("neither `sample` nor an .npz file that `quietgrid import` wrote")
+        return value
+
+    @field_validator("feeds")
+    @classmethod
+    def _feeds(cls, value: str) -> str:
+        if value not in ("sample", "off") and not value.endswith((".csv", ".csv.gz")):
+            raise ValueError("neither `sample`, `off` nor a .csv or .csv.gz file")
         return value
 
     @classmethod

@@ -123,6 +123,11 @@ class OnChain:
         return self._wiring.account
 
     @property
+    def chain_id(self) -> int:
+        """EIP-155."""
+        return self._wiring.chain_id
+
+    @property
     def addresses(self) -> Mapping[str, str]:
         """The contracts by name."""
         return self._wiring.addresses

@@ -14,6 +14,7 @@ from quietgrid.store.chain import ChainTables
 from quietgrid.store.documents import Documents
 from quietgrid.store.engine import Store, connect
 from quietgrid.store.grid import GridTables
+from quietgrid.store.feeds import FeedTables
 from quietgrid.store.household import Household
 from quietgrid.store.jobs import Jobs
 from quietgrid.store.keyholder import Members
@@ -48,6 +49,7 @@ class PlatformTx:
         self.chain = ChainTables(connection, clock)
         self.postings = Postings(connection, clock)
         self.anchors = Anchors(connection, clock)
+        self.feeds = FeedTables(connection, clock)
         self.grid = GridTables(connection, clock)
 
 

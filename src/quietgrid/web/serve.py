@@ -20,6 +20,7 @@ from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import SAMPLE, Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
+from quietgrid.runtime.feeding import ReporterFolders, feeds_at
 from quietgrid.runtime.founding import Folders, read_card
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
@@ -68,6 +69,14 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     )  # fmt: skip
     chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
     app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
+    feeds = None
+    if chosen.feeds != "off":
+        slot_s = card.resolution
+        feeds = feeds_at(
+            platform.parts.store, ReporterFolders(state / "reporters"), lambda: chain.chain if chain else None,
+            chain is not None, lambda: int(clock.now()) // slot_s * slot_s,
+        )  # fmt: skip
+        app.state.services.feeds = feeds
     telemetry = app.state.services.telemetry = _telemetry(platform, state, plan)
     mount(app)
     config = uvicorn.Config(
@@ -77,6 +86,8 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     driver.start()
     if chain is not None:
         chain.start()
+    if feeds is not None:
+        feeds.start()
     try:
         if telemetry is not None:
             telemetry.start()
@@ -84,6 +95,8 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     finally:
         if telemetry is not None:
             telemetry.stop()
+        if feeds is not None:
+            feeds.stop()
         if chain is not None:
             chain.stop()
         driver.stop()
