@@ -51,8 +51,9 @@ class Plan:
         signals: what homes are told. before_wh, after_wh: int64 [g, t], expected net without and with the plan.
         cost_before_micro, cost_after_micro: of the window, at the outlook's prices.
         peak_before_w, peak_after_w: highest mean power of an interval, either way.
-        level_wh: int64 [g, t], expected in each group's storages. price_micro_per_kwh: int64 [t], what a kWh more would
-            cost; empty where the schedule does not know. bound: no schedule does better; minus infinity where unknown.
+        level_wh: int64 [g, t], expected in each group's storages.
+        price_micro_per_kwh: int64 [g, t], what a kWh more in a group would cost; empty where unknown.
+        bound: no schedule does better; minus infinity where unknown.
         reasons: sentences for people.
     """
 

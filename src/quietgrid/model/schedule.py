@@ -167,12 +167,14 @@ class Objective:
         aim: See `Aim`. peak_micro_per_kw: price of the highest mean power of an interval (MIX).
         stored_micro_per_kwh: what a kWh left in a storage at the end is worth.
         wear_micro_per_kwh: what a kWh taken out of a storage costs it.
+        peak_before_w: a peak that has been reached already (in this month, say) and costs nothing more.
     """
 
     aim: Aim = Aim.COST
     peak_micro_per_kw: int = 0
     stored_micro_per_kwh: int = 0
     wear_micro_per_kwh: int = 0
+    peak_before_w: int = 0
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ class Scheduled:
         flexible_wh: int64 [m, t], taken by each flexible load. net_wh: int64 [g, t], expected with all of it.
         cost_micro: At the outlook's prices, of the community's net. peak_w: its highest mean power either way.
         objective: What was minimised, in currency units. bound: no schedule does better; minus infinity where unknown.
-        price_micro_per_kwh: int64 [t], what a kWh more would have cost in each interval; empty where unknown.
+        price_micro_per_kwh: int64 [g, t], what a kWh more in a group would have cost; empty where unknown.
     """
 
     by: str

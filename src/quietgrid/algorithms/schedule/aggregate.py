@@ -64,7 +64,7 @@ def scheduled(
         net[load.group] += taken_wh[number]
     return Scheduled(
         by, level_wh, taken_wh, net, cost_micro(outlook, net), peak_w(outlook, net),
-        objective(outlook, net, level_wh), bound, np.zeros(0, np.int64) if price is None else price,
+        objective(outlook, net, level_wh), bound, np.zeros((0, 0), np.int64) if price is None else price,
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def objective(outlook: Outlook, net_wh: Ints, level_wh: Ints) -> float:
         fall = np.maximum(-np.diff(level_wh, axis=1, prepend=store.level_wh[:, None]), 0)
         given = (fall * store.discharge_permille[:, None] // FULL).sum()
         cost += float(given * aim.wear_micro_per_kwh - level_wh[:, -1].sum() * aim.stored_micro_per_kwh) / 1e9
-    peak = peak_w(outlook, net_wh) / 1_000
+    peak = max(peak_w(outlook, net_wh), aim.peak_before_w) / 1_000
     if aim.aim is Aim.PEAK:
         return peak
     return cost + peak * aim.peak_micro_per_kw / MICRO if aim.aim is Aim.MIX else cost

@@ -45,7 +45,8 @@ class Columns(NamedTuple):
     width: int
 
 
-def _columns(outlook: Outlook) -> Columns:
+def columns(outlook: Outlook) -> Columns:
+    """The columns of an outlook's programme."""
     n, m, t = len(outlook.storages), len(outlook.flexible), len(outlook.window)
     sizes = (n * t, n * t, n * t, m * t, m * t, t, t, 1)
     return Columns(n, m, t, *itertools.accumulate(sizes))
@@ -63,11 +64,15 @@ class Rows:
     def add(self, lower: Floats, upper: Floats, *terms: tuple[Ints, Ints, Any]) -> None:
         """Add rows with these bounds; each term is (row from 0, column, factor), broadcast to the rows' shape."""
         for row, column, factor in terms:
-            row, column, factor = np.broadcast_arrays(row, column, np.asarray(factor, np.float64))
-            self.where.append((row.ravel() + self.count, column.ravel(), factor.ravel()))
+            self.join((row + self.count, column, factor))
         self.lower.append(lower.ravel())
         self.upper.append(upper.ravel())
         self.count += lower.size
+
+    def join(self, term: tuple[Ints, Ints, Any]) -> None:
+        """Put a further term into rows that are there: (row, column, factor), broadcast."""
+        row, column, factor = np.broadcast_arrays(*term[:2], np.asarray(term[2], np.float64))
+        self.where.append((row.ravel(), column.ravel(), factor.ravel()))
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Found:
 
     Args:
         level_wh: [n, t]. charged_wh, given_wh: [n, t], what the programme took and gave. taken_wh: [m, t].
-        objective: In currency units. price: [t], dual of the balance, currency units a kWh.
+        objective: In currency units. price: [g, t], what a kWh more in a group would cost, currency units.
     """
 
     level_wh: Floats
@@ -104,25 +109,34 @@ def solve(outlook: Outlook, *, directions: NDArray[np.bool_] | None = None) -> F
 
     Cost: 5 ms for one storage and 96 intervals; seconds for 1,000.
     """
-    at = _columns(outlook)
-    variables = _variables(outlook, at, directions)
-    rows = _rows(outlook, at, exact=directions is not None)
-    done = _run(variables, rows, many=at.n >= MANY)
+    at = columns(outlook)
+    variables = variables_of(outlook, at, directions)
+    rows = rows_of(outlook, at, exact=directions is not None)
+    done = run(variables, rows, many=at.n >= MANY)
     if done is None:
         _explain(outlook, at, variables, directions is not None)
     values, duals, objective = done
     parts = [values[first : first + at.n * at.t].reshape(at.n, at.t) / KWH for first in (at.level, 0, at.given)]
     return Found(
         np.clip(parts[0], 0, outlook.storages.capacity_wh[:, None]), parts[1], parts[2],
-        values[at.taken : at.so_far].reshape(at.m, at.t) / KWH, objective, duals[-at.t :],
+        values[at.taken : at.so_far].reshape(at.m, at.t) / KWH, objective, prices_of(outlook, at, duals),
     )  # fmt: skip
+
+
+def prices_of(outlook: Outlook, at: Columns, duals: Floats) -> Floats:
+    """[g, t]: what a kWh more in each group would cost: the balance's dual, and those of the caps it runs into."""
+    first = (at.n + at.m) * at.t
+    caps = duals[first : first + 2 * len(outlook.caps) * at.t].reshape(-1, 2, at.t).sum(axis=1)
+    last = first + (2 * len(outlook.caps) + (0 if outlook.objective.aim is Aim.COST else 2)) * at.t
+    price = np.repeat(duals[None, last : last + at.t], len(outlook.groups), axis=0)
+    return np.asarray(price - caps[:-1] - caps[-1] if len(caps) else price, np.float64)
 
 
 Variables = tuple[Floats, Floats, Floats]
 """Lower bound, upper bound and cost of each column."""
 
 
-def _variables(outlook: Outlook, at: Columns, directions: NDArray[np.bool_] | None) -> Variables:
+def variables_of(outlook: Outlook, at: Columns, directions: NDArray[np.bool_] | None) -> Variables:
     """Bounds and costs, in kWh and currency units."""
     lower, upper, cost = np.zeros(at.width), np.full(at.width, np.inf), np.zeros(at.width)
     store, aim = outlook.storages, outlook.objective
@@ -141,6 +155,7 @@ def _variables(outlook: Outlook, at: Columns, directions: NDArray[np.bool_] | No
         upper[at.taken + here : at.taken + here + at.t] = load.power_wh * KWH
         lower[at.so_far + here : at.so_far + here + at.t] = load.least_wh * KWH
         upper[at.so_far + here : at.so_far + here + at.t] = load.most_wh * KWH
+    lower[at.peak] = aim.peak_before_w * KWH
     money = TIE if aim.aim is Aim.PEAK else 1.0
     cost[at.imported : at.exported] = outlook.import_price * MICRO * money
     cost[at.exported : at.peak] = -outlook.export_price * MICRO * money
@@ -150,7 +165,7 @@ def _variables(outlook: Outlook, at: Columns, directions: NDArray[np.bool_] | No
     return lower, upper, cost
 
 
-def _rows(outlook: Outlook, at: Columns, *, exact: bool) -> Rows:
+def rows_of(outlook: Outlook, at: Columns, *, exact: bool) -> Rows:
     """Levels, loads, caps, peak and, last, the balance of the community."""
     rows, t, store = Rows(0, [], [], []), np.arange(at.t), outlook.storages
     one = np.arange(at.n)[:, None] * at.t + t
@@ -205,7 +220,7 @@ def _cap(rows: Rows, outlook: Outlook, at: Columns, number: int) -> None:
     rows.add((-cap.export_wh - low + spare) * KWH, np.full(at.t, np.inf), *terms)
 
 
-def _run(variables: Variables, rows: Rows, *, many: bool) -> tuple[Floats, Floats, float] | None:
+def run(variables: Variables, rows: Rows, *, many: bool) -> tuple[Floats, Floats, float] | None:
     """Values, duals and objective; None where nothing satisfies the rows."""
     import highspy
 
@@ -246,18 +261,18 @@ def _explain(outlook: Outlook, at: Columns, variables: Variables, exact: bool) -
     lower, upper, cost = (part.copy() for part in variables)
     last = at.level + np.arange(at.n) * at.t + at.t - 1
     ends, lower[last] = lower[last].copy(), 0.0
-    rows = _rows(outlook, at, exact=exact)
+    rows = rows_of(outlook, at, exact=exact)
     cost[:] = 0.0
     first, over = at.width, len(outlook.caps) * at.t
     begin = (at.n + at.m) * at.t
     number = np.arange(over)
     extra = 2 * over + at.n
-    for side, (sign, shift) in enumerate(((-1.0, 0), (1.0, over))):
-        row = begin + number // at.t * 2 * at.t + side * at.t + number % at.t
-        rows.where.append((row, first + shift + number, np.full(over, sign)))
+    for lower_side, (sign, shift) in enumerate(((-1.0, 0), (1.0, over))):
+        row = begin + number // at.t * 2 * at.t + lower_side * at.t + number % at.t
+        rows.join((row, first + shift + number, sign))
     short = np.arange(at.n)
     rows.add(ends, np.full(at.n, np.inf), (short, last, 1.0), (short, first + 2 * over + short, 1.0))
-    found = _run(
+    found = run(
         (np.append(lower, np.zeros(extra)), np.append(upper, np.full(extra, np.inf)), np.append(cost, np.ones(extra))),
         rows, many=at.n >= MANY,
     )  # fmt: skip
