@@ -13,16 +13,16 @@ and takes a total over several feeders as one measurement, which theirs do not (
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from quietgrid.algorithms.powerflow import bad_data
 from quietgrid.algorithms.powerflow.engine import Flow, Model
-from quietgrid.algorithms.powerflow.prior import Inputs, Points, Prior, Sensor, Sigmas, points_of, prior_of
+from quietgrid.algorithms.powerflow.prior import Inputs, Points, Prior, Sigmas, points_of, prior_of
+from quietgrid.algorithms.powerflow.sensing import Places
 from quietgrid.algorithms.powerflow.sensitivity import Sensitivity, sensitivity
 from quietgrid.errors import InputError
-from quietgrid.model.grid import MeasuredKind
 from quietgrid.model.network import Flags, Floats, Network, Rows
 
 CHUNK = 384
@@ -125,6 +125,11 @@ class _Work:
         at = _nodes(self.points, len(self.model.load_nodes))
         slopes = self._slopes(at)
         ties = _ties(self.points, len(network.groups), self.expand.shape[1])
+        used = self.prior.opened.any(axis=0)
+        ties = ties[used]
+        self.prior = replace(
+            self.prior, opened=self.prior.opened[:, used], total_variance=self.prior.total_variance[:, used]
+        )
         self.rows = np.concatenate([ties, self.places.rows(slopes) @ self.expand])
         self.seen = np.nan_to_num(np.concatenate([slopes.voltage, slopes.from_w, slopes.from_var])) @ self.expand
         self.lost, self.rating = _losses(network)
@@ -245,68 +250,6 @@ class Verdict:
     doubtful: Flags
 
 
-class Places:
-    """Where sensors sit, and what they would read."""
-
-    def __init__(self, network: Network, sensors: tuple[Sensor, ...]) -> None:
-        self.network = network
-        self.tables: list[tuple[str, int, float]] = []
-        self.tap_columns: list[tuple[int, int]] = []
-        self.columns = [i for i, sensor in enumerate(sensors) if sensor.kind is not MeasuredKind.TAP]
-        heads = dict(reversed(network.heads))
-        for column, sensor in enumerate(sensors):
-            if sensor.kind is MeasuredKind.TAP:
-                self.tap_columns.append((column, _row(network.transformers.names, sensor)))
-            elif sensor.kind is MeasuredKind.VOLTAGE_MV:
-                row = _row(network.nodes.names, sensor)
-                self.tables.append(("voltage", row, float(network.nodes.rated_v[row])))
-            elif sensor.kind in (MeasuredKind.HEAD_W, MeasuredKind.HEAD_VAR):
-                row = _row(network.branch_names, sensor)
-                group = heads.get(row)
-                inward = group is None or network.nodes.groups[network.branch_to[row]] != -1
-                unit = "w" if sensor.kind is MeasuredKind.HEAD_W else "var"
-                self.tables.append((f"{'from' if inward else 'to'}_{unit}", row, 1.0))
-            else:
-                raise InputError(f"a sensor of {sensor.kind} says nothing about voltages", where=sensor.element,
-                                 fix="leave it out of the state's sensors")  # fmt: skip
-
-    def rows(self, slopes: Sensitivity) -> Floats:
-        """[sensors without taps, x]."""
-        width = slopes.voltage.shape[1]
-        return np.array([getattr(slopes, table)[row] for table, row, _ in self.tables]).reshape(-1, width)
-
-    def observed(self, flow: Flow) -> Floats:
-        """[t, sensors without taps]: what they would read; voltages relative."""
-        return (
-            np.array([getattr(flow, table)[:, row] for table, row, _ in self.tables]).reshape(-1, len(flow.converged)).T
-        )
-
-    def scaled(self, measured: Floats, sigmas: Sigmas) -> tuple[Floats, Floats]:
-        """[t, sensors without taps]: values (voltages relative) and their variances."""
-        scale = np.array([scale for _, _, scale in self.tables])
-        volts = np.array([table == "voltage" for table, _, _ in self.tables], np.bool_)
-        values = measured[:, self.columns] / scale
-        sd = np.where(volts, sigmas.voltage, sigmas.power_share * np.abs(np.nan_to_num(values)) + sigmas.power_w)
-        return values, sd**2
-
-    def taps(self, measured: Floats) -> Rows | None:
-        """int32 [t, k]: tap positions; None where nothing tells them."""
-        if not self.tap_columns:
-            return None
-        taps = np.tile(self.network.transformers.tap, (len(measured), 1)).astype(np.int32)
-        for column, row in self.tap_columns:
-            told = measured[:, column]
-            taps[:, row] = np.where(np.isfinite(told), np.nan_to_num(told), taps[:, row])
-        return taps
-
-
-def _row(names: tuple[str, ...], sensor: Sensor) -> int:
-    if sensor.element not in names:
-        raise InputError("a sensor sits where nothing is", where=f"{sensor.kind} {sensor.element}",
-                         fix="name a branch, node or transformer of the network")  # fmt: skip
-    return names.index(sensor.element)
-
-
 def _losses(network: Network) -> tuple[Floats, Floats]:
     """[b] twice: W lost per W² (var²) that flows, and rated VA; at rated voltage."""
     lines, transformers = network.lines, network.transformers
@@ -334,10 +277,13 @@ def _expansion(points: Points, loads: int, groups: int, sources: int) -> Floats:
 
 
 def _ties(points: Points, groups: int, columns: int) -> Floats:
-    """[2 g, columns]: the points whose deviations a total ties together."""
-    ties = np.zeros((2 * groups, columns))
+    """[3 g, columns]: the points whose deviations a total ties together: what is drawn, what is fed in, the net."""
+    ties = np.zeros((3 * groups, columns))
     inside = np.flatnonzero(points.group >= 0)
     ties[points.group[inside], inside] = 1.0
+    ties[2 * groups + points.group[inside] % groups, inside] = 1.0
+    first = 2 * len(points.group)
+    ties[2 * groups :, first : first + 2 * groups] = np.tile(np.eye(groups), 2)
     return ties
 
 

@@ -19,7 +19,7 @@ HOURS = 8_766.0
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """One sensor. Args: kind: what it measures. element: the branch, node or transformer it sits at."""
+    """One sensor. Args: kind: what it measures. element: the group, branch, node or transformer it is at."""
 
     kind: MeasuredKind
     element: str
@@ -35,10 +35,10 @@ class Inputs:
 
     Args:
         sensors: m. measured: [t, m], W, var, V (line to line), tap position, by the sensor's kind; NaN where it was
-            silent. A power is positive into the group its branch heads (into the group at the to-end where it lies
-            between two), measured at the end away from that group; elsewhere positive from the from-end.
+            silent. Powers are positive into a group (by its name: over all its heads, measured outside it) and
+            into a branch at its feeding end.
         drawn_w, fed_w: [t, g], mean power the homes of a group took and fed in together: the opened totals; NaN where
-            none opened.
+            none opened. net_w: [t, g], the difference, where only that opened.
         yearly_wh: [u], energy a year of each unit, one number each; NaN where unknown.
 
     Privacy: totals that the gate opened, sensors in the street, one yearly mean a unit. No series of a home.
@@ -48,6 +48,7 @@ class Inputs:
     measured: Floats = field(metadata=_axes("interval", "sensor"))
     drawn_w: Floats = field(metadata=_axes("interval", "group"))
     fed_w: Floats = field(metadata=_axes("interval", "group"))
+    net_w: Floats = field(metadata=_axes("interval", "group"))
     yearly_wh: Floats = field(metadata=_axes("unit"))
 
     def check(self, network: Network) -> None:
@@ -151,8 +152,8 @@ class Prior:
     """What is expected, and how far off it may be; columns: p points in W, p in var, 2 g levels, s sources.
 
     Args:
-        mean_w, mean_var: [t, p]. variance: [t, 2 p + 2 g + s]. opened: bool [t, 2 g], where a total ties points.
-        total_variance: [t, 2 g], of those totals.
+        mean_w, mean_var: [t, p]. variance: [t, 2 p + 2 g + s]. opened: bool [t, 3 g], where a total ties points: of
+            what is drawn, fed in, net. total_variance: [t, 3 g], of those totals.
     """
 
     mean_w: Floats
@@ -172,6 +173,11 @@ def prior_of(points: Points, inputs: Inputs, sigmas: Sigmas, sources: int) -> Pr
     told = _without_a_plant(told, has, groups)
     opened = np.isfinite(told) & has
     level = np.where(opened, told, mean_level)
+    net = inputs.net_w
+    only_net = np.isfinite(net) & ~(opened[:, :groups] | opened[:, groups:]) & (has[:groups] | has[groups:])
+    taken = np.where(has[:groups], np.maximum(net - level[:, groups:] * has[groups:], 0.0), 0.0)
+    taken = np.where(has[groups:], taken, net)
+    level = np.where(np.tile(only_net, 2), np.concatenate([taken, net - taken], axis=1), level)
     inside = points.group >= 0
     mean_w = np.where(inside, level[:, points.group] * points.share, points.mean_w)
     spread = np.where(points.feeding, sigmas.plant_spread, sigmas.load_spread)
@@ -180,11 +186,12 @@ def prior_of(points: Points, inputs: Inputs, sigmas: Sigmas, sources: int) -> Pr
     sd_w = np.abs(mean_w) * spread * relative + sigmas.node_w
     mean_var = mean_w * points.tangent
     sd_var = sigmas.tangent * (np.abs(mean_w) + sd_w) + sigmas.node_w
-    common = np.where(opened, 0.0, sigmas.unopened * np.abs(mean_level))
+    common = np.where(opened, 0.0, sigmas.unopened * np.maximum(np.abs(mean_level), np.abs(level)))
     source = np.full((len(told), sources), sigmas.source)
     variance = np.concatenate([sd_w, sd_var, common, source], axis=1) ** 2
-    total_variance = (sigmas.total_share * np.abs(np.nan_to_num(told)) + sigmas.total_w) ** 2
-    return Prior(mean_w, mean_var, variance, opened, total_variance)
+    ties = np.nan_to_num(np.concatenate([told, net], axis=1))
+    total_variance = (sigmas.total_share * np.abs(ties) + sigmas.total_w) ** 2
+    return Prior(mean_w, mean_var, variance, np.concatenate([opened, only_net], axis=1), total_variance)
 
 
 def _without_a_plant(told: Floats, has: Flags, groups: int) -> Floats:
