@@ -49,6 +49,7 @@ class Controls:
         self._lock = threading.Lock()
         self._points: dict[Target, SetPoint] = {}
         self._written: dict[Target, int] = {}
+        self._fallen = True
         self._heard = {"gateway": float("-inf"), "registers": float("-inf")}
 
     def told(self, points: Iterable[SetPoint]) -> None:
@@ -58,7 +59,7 @@ class Controls:
             self._heard["gateway"] = self._monotonic()
 
     def write(self, target: Target, value: int) -> None:
-        """Take one value (a register was written). It holds while `alive` is called."""
+        """Take one value (a register was written). It holds from the next `alive` on, and while that is called."""
         with self._lock:
             self._written[target] = value
 
@@ -66,6 +67,7 @@ class Controls:
         """The counter that says that somebody still watches has moved."""
         with self._lock:
             self._heard["registers"] = self._monotonic()
+            self._fallen = False
 
     def at(self, unix: float) -> dict[Target, int]:
         """What holds at a moment. Registers go over the gateway's answers."""
@@ -75,6 +77,7 @@ class Controls:
                 found |= {t: p.value for t, p in self._points.items() if p.start <= unix < p.end}
             if now - self._heard["registers"] <= self._silence_s:
                 found |= self._written
-            else:
+            elif not self._fallen:
+                self._fallen = True
                 self._written.clear()
             return found
