@@ -12,6 +12,7 @@ from quietgrid.api.app import PREFIX
 
 PATH_VALUES = {
     "pid": "1", "home": "1001", "period": "2016-06-01", "number": "1", "name": "9f2b9f2b9f2b", "day": "16953",
+    "plan": "99",
     "feed": "price",
 }  # fmt: skip
 QUERIES: dict[str, dict[str, Any]] = {
@@ -30,6 +31,11 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/published": {"statistic": "use"},
     f"{PREFIX}/questions/spy": {"home": "1001"},
     f"{PREFIX}/demo/pace": {"do": "pause"},
+    f"{PREFIX}/grid/balance": {"why": "evening peak"},
+    f"{PREFIX}/grid/plans/{{plan}}/approve": {"why": "as agreed"},
+    f"{PREFIX}/grid/plans/{{plan}}/cancel": {"why": "not needed"},
+    f"{PREFIX}/grid/emergency": {"why": "smoke"},
+    f"{PREFIX}/grid/emergency/resume": {"why": "all clear"},
 }
 STREAMS = {f"{PREFIX}/events"}
 """Answers that never end."""

@@ -50,6 +50,10 @@ class Permission(StrEnum):
     PUBLISH = "publish statistics within the homes' yearly privacy budget"
     CHAIN = "see what is on the chain and what is on its way"
     CHAIN_RETRY = "send a failed transaction again"
+    GRID = "see the grid: voltages, loading, losses, alarms"
+    GRID_SIGNALS = "fetch set-points and what devices do without them"
+    GRID_OPERATE = "plan storage, acknowledge alarms, put a network in force"
+    GRID_APPROVE = "approve what another planned; stop the grid together with another"
     STATUS = "see which keyholders answer and how far the clock is"
     DEMO = "drive the demo: pace, keyholders, the attempt to spy"
     INDIVIDUAL_READINGS = "see one home's readings"
@@ -59,16 +63,18 @@ _P = Permission
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ANALYST: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLS, _P.BILLING_RUN, _P.BILLING_APPROVE, _P.PROOFS, _P.QUESTIONS,
-         _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.CHAIN, _P.STATUS, _P.DEMO}
+         _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.CHAIN, _P.GRID, _P.GRID_SIGNALS, _P.GRID_APPROVE, _P.STATUS, _P.DEMO}
     ),
-    Role.HOUSEHOLD: frozenset({_P.OWN_SERIES, _P.OWN_BILLS, _P.PROOFS, _P.PUBLISHED, _P.STATUS, _P.DEMO}),
+    Role.HOUSEHOLD: frozenset(
+        {_P.OWN_SERIES, _P.OWN_BILLS, _P.PROOFS, _P.PUBLISHED, _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
+    ),
     Role.AUDITOR: frozenset(
-        {_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.PUBLISHED, _P.CHAIN, _P.STATUS,
-         _P.DEMO}
+        {_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.PUBLISHED, _P.CHAIN, _P.GRID,
+         _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
     ),
     Role.OPERATOR: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLING_APPROVE, _P.QUESTIONS, _P.PEOPLE, _P.PUBLISHED, _P.CHAIN,
-         _P.CHAIN_RETRY, _P.STATUS, _P.DEMO}
+         _P.CHAIN_RETRY, _P.GRID, _P.GRID_SIGNALS, _P.GRID_OPERATE, _P.GRID_APPROVE, _P.STATUS, _P.DEMO}
     ),
 }  # fmt: skip
 """The table. `INDIVIDUAL_READINGS` is in no row: it is not available to any role, and there is no code behind it."""

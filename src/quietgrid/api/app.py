@@ -22,6 +22,7 @@ from quietgrid.api.routes import audit, bills, disputes, meters, own, published,
 from quietgrid.api.routes import chain as on_chain
 from quietgrid.api.routes import feeds as watched
 from quietgrid.api.routes import governance as votes
+from quietgrid.api.routes import grid as operated
 from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
@@ -77,7 +78,7 @@ def create_app(
         The app; its `state.services` are what the pages use.
     """
     services = Services(platform, settings or Settings(), control, lock)
-    services.chain = chain
+    services.chain = services.grid.chain = chain
     hub = Hub(services)
 
     @asynccontextmanager
@@ -100,7 +101,7 @@ def create_app(
         readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status,
         own, session, measured,
     )  # fmt: skip
-    for module in (*desks, watched):
+    for module in (*desks, watched, operated):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     return app

@@ -18,25 +18,26 @@ from numpy.typing import NDArray
 
 from quietgrid.algorithms.powerflow import Model
 from quietgrid.balance.deciding import Decisions
-from quietgrid.balance.picture import GroupTotals, states
+from quietgrid.balance.picture import states
 from quietgrid.balance.rules import OperatingRules, standing
 from quietgrid.balance.service import Grid, Look
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
 from quietgrid.model.interval import Window
 from quietgrid.model.network import Floats, Network
-from quietgrid.model.operation import GridState, Standing
-from quietgrid.model.question import Quantity
+from quietgrid.model.operation import BreakerState, GridState, Standing
 from quietgrid.runtime.grid_network import pack, unpack
+from quietgrid.runtime.grid_planning import Planning
+from quietgrid.runtime.grid_totals import GroupFlow, group_totals, newest_flows
 from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.platform import Platform
-from quietgrid.store.stores import PlatformTx
 
 AGAIN = 8
 """Intervals that are looked at once more: a total may open late."""
 AT_ONCE = 384
 """Intervals a look takes."""
 PAUSE_S = 2.0
+CONTRACT, MOST_EVENTS = "GridManagement", 1_000
 FEED = "prices"
 """Part: prices of the coming interval are not known."""
 
@@ -54,6 +55,7 @@ class GridRun:
         self._store, self._clock = platform.parts.store, platform.parts.clock
         self.grid = Grid(self._store, self._clock, rules)
         self.decisions = Decisions(self.grid)
+        self.planning = Planning(self._store, self._clock, platform.parts.card.resolution, self.network)
         self.chain: ChainWorker | None = None
         """What looks at the chain; None without one."""
         self._away: dict[str, float] = {}
@@ -108,6 +110,26 @@ class GridRun:
             return 0  # nobody has joined yet
         network = demo_network(len(np.unique(members.homes)))
         return self.put_network(network, "demo") if set(members.leaf_names) <= set(network.groups) else 0
+
+    def market(self) -> tuple[bool, str]:
+        """Whether markets are open, and why not: the breaker here, and what the chain's `GridManagement` said last."""
+        own = self.grid.breaker("market")
+        if own.state is BreakerState.OPEN:
+            return False, own.why
+        with self._store.read() as tx:
+            said = tx.chain.events(contract=CONTRACT, limit=MOST_EVENTS)
+        stopped: bool | None = None
+        circuits: dict[str, bool] = {}
+        for event in said:  # the newest first: what was said last counts
+            if event.name in ("GridStopped", "GridResumed") and stopped is None:
+                stopped = event.name == "GridStopped"
+            elif event.name in ("CircuitBroken", "CircuitReset"):
+                circuits.setdefault(str(event.values.get("regionCode")), event.name == "CircuitBroken")
+        if stopped:
+            return False, "stopped on the chain: a vote ends it"
+        if any(circuits.values()):
+            return False, "a circuit is broken on the chain: the operator's account resets it"
+        return True, ""
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
@@ -172,6 +194,19 @@ class GridRun:
         frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
         return states(model, totals, heads, frequency)
 
+    def away(self) -> dict[str, float]:
+        """Parts that did not answer at the last look -> for how many seconds."""
+        now = self._clock.now()
+        return {name: now - since for name, since in sorted(self._away.items())}
+
+    def flows(self) -> list[GroupFlow]:
+        """What each group drew and fed in, in the newest interval whose total is open."""
+        model = self.model()
+        if model is None:
+            return []
+        with self._store.read() as tx:
+            return newest_flows(tx, model.network.groups, self._platform.parts.card.resolution)
+
     def _parts(self, at: float, found: Sequence[GridState]) -> dict[str, float]:
         """Part -> for how long it has been away."""
         gone = {f"keyholder {index}" for index in self._platform.keyholders.away}
@@ -200,35 +235,6 @@ class GridRun:
             feeds = tx.registry.feeds()
             known = [bool(tx.registry.prices(feed, Window(slot, slot + 1, resolution))[1].all()) for feed in feeds]
         return not all(known)
-
-
-def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> GroupTotals:
-    """What is open of these groups: import minus export where both open, net, or import where nobody feeds in."""
-    kept: dict[str, set[Quantity]] = {}
-    for node, quantity in tx.totals.nodes():
-        kept.setdefault(node, set()).add(quantity)
-    shape = (len(groups), len(window))
-    power, homes = np.zeros(shape, np.int64), np.zeros(shape, np.int32)
-    known = np.zeros(shape, np.bool_)
-    for row, group in enumerate(groups):
-        quantities = kept.get(group, set())
-        if not quantities:
-            continue
-        signs = {Quantity.NET: 1} if Quantity.NET in quantities else {Quantity.IMPORT: 1, Quantity.EXPORT: -1}
-        wh, behind, answered = np.zeros(len(window), np.int64), None, np.ones(len(window), np.bool_)
-        for quantity in sorted(quantities & set(signs)):
-            try:
-                total = tx.totals.total(group, quantity, window)
-            except NotFoundError:
-                answered[:] = False
-                continue
-            wh += signs[quantity] * np.where(total.answered, total.energy_wh, 0)
-            behind = total.homes if behind is None else np.maximum(behind, total.homes)
-            answered &= total.answered
-        power[row] = np.where(answered, wh * 3600 // window.resolution, 0)
-        homes[row] = np.where(answered, 0 if behind is None else behind, 0)
-        known[row] = answered
-    return GroupTotals(window, power, homes, known)
 
 
 def _means(measured: Sequence[Measurement], window: Window, kind: MeasuredKind, element: str | None = None) -> Floats:

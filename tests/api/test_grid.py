@@ -1,0 +1,139 @@
+"""The grid's routes over a real community: states from opened totals, two people, what homes pull."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from quietgrid.model.grid import MeasuredKind, Measurement
+from tests.api.town import Town, found_town
+
+GRID = "/api/v1/grid"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town of its own: here people stop the grid."""
+    with found_town(tmp_path_factory.mktemp("grid")) as made:
+        made.services.grid.step()
+        yield made
+
+
+def test_the_state_comes_from_totals_and_says_so(town: Town) -> None:
+    found = town.client("operator").get(f"{GRID}/status").json()
+    assert found["state"] == "running"
+    assert found["network"] == "Sample community"
+    assert found["latest"]["basis"] == "estimated from totals"
+    assert found["frequency"] == {"hz": None, "at": None, "label": "not measured"}
+    assert found["latest"]["frequency_hz"] is None
+    assert [b["state"] for b in found["breakers"]] == ["closed"] * 3
+    assert found["market"] == {"open": True, "why": ""}
+    net = {f["group"]: f for f in town.client("operator").get(f"{GRID}/demand").json()["groups"]}
+    for group in found["latest"]["groups"]:
+        assert group["homes"] >= 15
+        assert 0.9 < group["lowest"] <= group["p5"] <= group["p50"] <= group["p95"] <= group["highest"] < 1.1
+        assert net[group["group"]]["net_w"] == group["power_w"]
+    power = sum(group["power_w"] for group in found["latest"]["groups"])
+    assert found["latest"]["source_w"] == pytest.approx(power + found["latest"]["loss_w"], abs=3)
+
+
+def test_demand_less_supply_is_the_net_of_the_readings(town: Town) -> None:
+    operator = town.client("operator")
+    demand, supply = operator.get(f"{GRID}/demand").json(), operator.get(f"{GRID}/supply").json()
+    readings = town.sample.readings
+    net_wh = (readings.imported_wh - readings.exported_wh)[:, -1]
+    for row, flow in enumerate(demand["groups"]):
+        assert flow["net_w"] == int(net_wh[row * 30 : row * 30 + 30].sum()) * 4
+        if flow["power_w"] is not None:
+            assert flow["power_w"] - (supply["groups"][row]["power_w"] or 0) == flow["net_w"]
+    assert supply["upstream_w"] == pytest.approx(int(net_wh.sum()) * 4, rel=0.5)
+
+
+def test_the_history_is_a_day_of_strips(town: Town) -> None:
+    found = town.client("auditor").get(f"{GRID}/history").json()
+    assert [len(strip["p50"]) for strip in found["strips"]] == [96, 96]
+    assert town.client("household").get(f"{GRID}/history").status_code == 403
+
+
+def test_the_network_says_nothing_of_a_single_home(town: Town) -> None:
+    text = town.client("operator").get(f"{GRID}/network").text
+    assert "home-" not in text
+    assert town.client("operator").get(f"{GRID}/network").json()["groups"] == ["Orchard Hill", "Mill Lane"]
+
+
+def test_a_plan_takes_two_people_and_can_be_taken_back(town: Town) -> None:
+    operator, analyst, household = (town.client(who) for who in ("operator", "analyst", "household"))
+    made = operator.post(f"{GRID}/balance", json={"why": "evening peak", "aim": "peak", "hours": 12})
+    assert made.status_code == 201, made.text
+    plan = made.json()
+    assert plan["peak_after_w"] < plan["peak_before_w"]
+    assert plan["set_points"]
+    at = f"{GRID}/plans/{plan['number']}"
+    assert operator.post(f"{at}/approve", json={}).status_code == 403
+    assert household.get(f"{GRID}/signals").json()["signals"] == []
+    done = analyst.post(f"{at}/approve", json={"why": "agreed"})
+    assert done.status_code == 200, done.text
+    assert done.json()["state"] == "dispatched"
+    assert analyst.post(f"{at}/approve", json={}).status_code == 409
+    told = household.get(f"{GRID}/signals").json()["signals"]
+    assert {one["group"] for one in told} == {"Orchard Hill"}
+    ahead = household.get(f"{GRID}/set-points").json()["ahead"]
+    assert {one["element"] for one in ahead} == {"Orchard Hill"}
+    assert operator.post(f"{at}/cancel", json={"why": ""}).status_code == 422
+    assert operator.post(f"{at}/cancel", json={"why": "a storm comes"}).json()["state"] == "cancelled"
+    assert household.get(f"{GRID}/signals").json()["signals"] == []
+    assert household.get(f"{GRID}/set-points").json()["ahead"] == []
+    with town.services.store.read() as tx:
+        logged = {(entry.action, entry.actor) for entry in tx.log.latest(20)}
+    accounts = {entry[0]: entry[1] for entry in logged if entry[0].startswith("grid.")}
+    assert set(accounts) == {"grid.network", "grid.plan", "grid.dispatch", "grid.cancel"}
+    assert accounts["grid.dispatch"] != accounts["grid.plan"]
+
+
+def test_a_stop_takes_two_people_and_so_does_its_end(town: Town) -> None:
+    operator, analyst = town.client("operator"), town.client("analyst")
+    assert analyst.post(f"{GRID}/emergency/agree").status_code == 409
+    assert operator.post(f"{GRID}/emergency", json={"why": "smoke"}).status_code == 201
+    assert operator.post(f"{GRID}/emergency/agree").status_code == 403
+    assert analyst.post(f"{GRID}/emergency/withdraw").status_code == 403
+    assert operator.get(f"{GRID}/status").json()["market"]["open"] is True
+    assert analyst.post(f"{GRID}/emergency/agree").json()["state"] == "stopped"
+    found = operator.get(f"{GRID}/status").json()
+    assert found["market"] == {"open": False, "why": "emergency stop"}
+    assert found["stop"]["agreed_by"] != found["stop"]["asked_by"]
+    plan = operator.post(f"{GRID}/balance", json={"why": "evening peak"}).json()
+    assert analyst.post(f"{GRID}/plans/{plan['number']}/approve", json={}).status_code == 409
+    assert operator.post(f"{GRID}/emergency/resume", json={"why": "all clear"}).json()["state"] == "stopped"
+    assert operator.post(f"{GRID}/emergency/resume", json={"why": "all clear"}).status_code == 403
+    assert analyst.post(f"{GRID}/emergency/resume", json={"why": "looked at it"}).json()["state"] == "ended"
+
+
+def test_a_measured_frequency_is_shown_with_who_measured_it(town: Town) -> None:
+    now = town.community.clock.now()
+    one = Measurement(MeasuredKind.FREQUENCY_MILLIHZ, "", 49_750, now, "substation")
+    town.services.grid.take([one])
+    town.services.grid.take([one])
+    found = town.client("operator").get(f"{GRID}/status").json()
+    assert found["frequency"]["hz"] == 49.75
+    assert found["frequency"]["label"] == "measured by substation"
+    assert [s["value"] for s in found["sensors"]] == [49_750]
+
+
+def test_an_alarm_is_acknowledged_once(town: Town) -> None:
+    services = town.services
+    with services.store.read() as tx:
+        last = tx.grid.last_state()
+    assert last is not None
+    over = replace(last, slot=last.slot + 1, loading={"Transformer": 1.2})
+    services.grid.grid.look([over], {})
+    operator = town.client("operator")
+    alarms = operator.get(f"{GRID}/alarms", params={"lasting": True}).json()["alarms"]
+    assert {(a["rule"], a["priority"]) for a in alarms} >= {("loading", "medium"), ("overload", "high")}
+    name = next(a["id"] for a in alarms if a["rule"] == "overload")
+    seen = operator.post(f"{GRID}/alarms/{name}/acknowledge").json()
+    assert seen["seen_by"]
+    assert town.client("analyst").post(f"{GRID}/alarms/{name}/acknowledge").status_code == 403
+    assert operator.get(f"{GRID}/status").json()["unseen"] == len(alarms) - 1
+    assert operator.post(f"{GRID}/alarms/000000000000/acknowledge").status_code == 404
