@@ -734,6 +734,40 @@ def chain(**more: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def feeds(**more: Any) -> dict[str, Any]:
+    def reporter(number: int, state: str, value: str, why: str = "") -> dict[str, Any]:
+        tone = {"agreed": "ok", "outlier": "bad", "silent": "warn", "refused": "bad"}[state]
+        address = "0x" + f"{number:x}c" * 20
+        return {"name": f"reporter {number}", "address": address, "state": state, "tone": tone, "value": value, "why": why}
+
+    price = {
+        "name": "price", "label": "Energy price", "unit": "EUR/kWh", "state": "fresh", "tone": "ok", "value": "0.082300",
+        "interval": EVENING, "observed": EVENING, "age": "12 s", "heartbeat": "2 h", "round": 38, "on_chain": "recorded",
+        "chain_tone": "ok", "chain_round": 38, "note": "", "agreed": 2,
+        "reporters": [reporter(0, "agreed", "0.082300"), reporter(1, "agreed", "0.082300"), reporter(2, "outlier", "0.310000")],
+    }  # fmt: skip
+    warm = price | {
+        "name": "temperature", "label": "Outdoor temperature", "unit": "°C", "state": "stale", "tone": "warn",
+        "value": "11.400", "age": "3 h", "on_chain": "here only", "chain_tone": "warn", "agreed": 1,
+        "note": "1 of 3 reporters reported, 2 are needed",
+        "reporters": [reporter(0, "agreed", "11.400"), reporter(1, "silent", ""),
+                      reporter(2, "refused", "", "stale: observed 7300 s ago, at most 7200 s")],
+    }  # fmt: skip
+    load = price | {
+        "name": "load", "label": "Grid load", "unit": "W", "state": "waiting", "tone": "idle", "value": "", "age": "",
+        "round": 0, "on_chain": "here only", "agreed": 0, "reporters": [reporter(n, "silent", "") for n in range(3)],
+        "note": "waiting for the feed's contract", "chain_round": 0,
+    }  # fmt: skip
+    rounds = [
+        {"label": "Energy price", "unit": "EUR/kWh", "number": 40 - n, "value": "0.082300", "interval": EVENING - n * 900,
+         "observed": EVENING, "agreed": 2, "outliers": "reporter 2" if n == 0 else "", "silent": ""}
+        for n in range(3)
+    ]  # fmt: skip
+    return base(
+        "auditor", active="feeds", running=True, feeds=[price, warm, load], stale=["Outdoor temperature"], rounds=rounds
+    ) | more
+
+
 def transaction(**more: Any) -> dict[str, Any]:
     one = chain()["rows"][2] | more
     digest = "0x" + hashlib.sha256(b"tx").hexdigest()
@@ -848,6 +882,8 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
             "audit/chain.html",
             chain(state="off", chain_id=0) | {"tone": "idle", "days": [], "rows": [], "events": [], "contracts": []},
         ),
+        "feeds": ("audit/feeds.html", feeds()),
+        "feeds-off": ("audit/feeds.html", feeds(running=False, stale=[], rounds=[])),
         "governance": ("audit/governance.html", governance()),
         "governance-away": ("audit/governance.html", governance(open_vote=False) | {"state": "away"}),
         "governance-empty": ("audit/governance.html", governance() | {"proposals": []}),

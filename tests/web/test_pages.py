@@ -30,6 +30,7 @@ PAGES = {
     "/mdms/published": {role.value for role in Role},
     "/audit": {"auditor"},
     "/assets": {"analyst", "auditor", "operator"},
+    "/audit/feeds": {"analyst", "auditor", "operator"},
     "/governance": {"analyst", "auditor", "operator"},
     "/audit/bundle.zip": {"auditor"},
     "/audit/proofs": {role.value for role in Role} - {"operator"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +59,7 @@ def exchange(url: str, body: dict[str, Any] | None = None, timeout_s: float = TI
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         link.request("GET" if body is None else "POST", target, data, headers)
         answer = link.getresponse()
-        said = answer.read(most + 1)
+        said = _body(answer, most, time.monotonic() + timeout_s)
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError("this address does not answer", where=where, fix="it is asked again") from error
     finally:
@@ -66,6 +67,19 @@ def exchange(url: str, body: dict[str, Any] | None = None, timeout_s: float = TI
     if len(said) > most:
         raise UnavailableError(f"it answers with more than {most} bytes", where=where, fix="ask for less")
     return _json(answer.status, said, where)
+
+
+def _body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
+    """What is answered, up to one byte too much; whoever sends it drop by drop is too slow."""
+    said = b""
+    while len(said) <= most:
+        more = answer.read1(min(most + 1 - len(said), 1 << 16))
+        if not more:
+            break
+        said += more
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return said
 
 
 def _json(status: int, said: bytes, where: str) -> Any:

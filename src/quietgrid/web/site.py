@@ -14,6 +14,7 @@ from quietgrid.api import DemoControl, Settings, create_app
 from quietgrid.runtime.platform import Platform
 from quietgrid.web import account, aggregates, assets, billing, mdms, proofs, published, replay, signin, start, trail
 from quietgrid.web import chain as on_chain
+from quietgrid.web import feeds as watched
 from quietgrid.web import governance as votes
 from quietgrid.web.environment import STATIC
 from quietgrid.web.kit import html_error
@@ -36,7 +37,7 @@ class Static(StaticFiles):
 def mount(app: FastAPI) -> None:
     """Put the pages on an app made by `api.create_app`."""
     own = (replay, start, signin, account, aggregates, mdms, published, billing, trail, proofs)
-    for module in (*own, on_chain, votes, assets):
+    for module in (*own, on_chain, watched, votes, assets):
         app.include_router(module.router)
     app.mount("/static", Static(directory=STATIC), name="static")
     app.state.html_errors = html_error
