@@ -15,20 +15,22 @@ import uvicorn
 
 from quietgrid.api import Settings, create_app
 from quietgrid.client.keyholders import HttpKeyholder
-from quietgrid.demo import SHOWN_HOME, demo_network
+from quietgrid.demo import SHOWN_HOME
 from quietgrid.runtime.clock import ClockFile
-from quietgrid.runtime.commissioning import SAMPLE, Commissioning
+from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.feeding import ReporterFolders, feeds_at
 from quietgrid.runtime.founding import Folders, read_card
+from quietgrid.runtime.grid import GridRun, GridWorker
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
-from quietgrid.runtime.telemetry import Latest, Telemetry, telemetry_at
+from quietgrid.runtime.telemetry import telemetry_at
 from quietgrid.web import mount
 
 LOG = logging.getLogger("quietgrid.chain")
+GRID_LOG = logging.getLogger("quietgrid.grid")
 HOST = "127.0.0.1"
 STOP_S = 2
 
@@ -77,13 +79,17 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
             chain is not None, lambda: int(clock.now()) // slot_s * slot_s,
         )  # fmt: skip
         app.state.services.feeds = feeds
-    telemetry = app.state.services.telemetry = _telemetry(platform, state, plan)
+    grid: GridRun = app.state.services.grid
+    looking = GridWorker(grid, lambda said: GRID_LOG.warning("%s", said), pause_s=None)
+    driver.listeners.append(lambda: looking.wake(clock.now()))
+    telemetry = app.state.services.telemetry = telemetry_at(platform, state, grid.network, grid, grid.set_points)
     mount(app)
     config = uvicorn.Config(
         app, host=HOST, port=seat.port, access_log=False, log_level="warning", server_header=False,
         timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
     driver.start()
+    looking.start()
     if chain is not None:
         chain.start()
     if feeds is not None:
@@ -100,14 +106,8 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
         if chain is not None:
             chain.stop()
         driver.stop()
+        looking.stop()
         platform.close()
-
-
-def _telemetry(platform: Platform, state: Path, plan: Commissioning) -> Telemetry | None:
-    """What takes measurements of the sample's grid; other readings have none."""
-    if plan.source != SAMPLE:
-        return None
-    return telemetry_at(platform, state, lambda: demo_network(plan.connections), Latest())
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:
