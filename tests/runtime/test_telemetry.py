@@ -14,6 +14,7 @@ from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.errors import ConflictError, InputError, NotFoundError, QuietgridError, VerificationError
 from quietgrid.model import ManualClock
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
+from quietgrid.model.network import Transformers
 from quietgrid.runtime.founding import Folders, found
 from quietgrid.runtime.telemetry import AHEAD_S, LATE_S, Latest, Telemetry
 from quietgrid.store import open_platform
@@ -27,7 +28,14 @@ from quietgrid.wire.telemetry import (
     batch_of,
     set_points_of,
 )
+from tests.algorithms.test_powerflow import f, flags, i32, line_of
 
+STREET = replace(
+    line_of(17, tuple(range(1, 17))), transformers=Transformers(
+        ("Transformer",), i32(0), i32(1), f(400.0), f(400.0), f(1e5), f(0.04), f(0.0), f(0.0), f(0.0), i32(0), i32(0),
+        i32(-2), i32(2), i32(0), f(0.025), flags(False), flags(True), flags(True), flags(True),
+    ),
+)  # fmt: skip
 NOW = 1_728_000_000.0
 HEAD = (MeasuredKind.HEAD_W, "F1")
 TAP = (MeasuredKind.TAP, "Transformer")
@@ -58,7 +66,7 @@ class Desk:
         gateway = Gateway("station", STATION.public.hex(), self.elements)
         self.telemetry = Telemetry(
             self.card, self.identity, self.store, self.clock, TelemetryConfig({"station": gateway}),
-            lambda: {HEAD, TAP}, self.latest, lambda now: [POINT] if POINT.start <= now < POINT.end else [],
+            lambda: STREET, 15, self.latest, lambda now: [POINT] if POINT.start <= now < POINT.end else [],
         )  # fmt: skip
 
     def signed(

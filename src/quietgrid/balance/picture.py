@@ -80,7 +80,8 @@ def states(
     """The states of a window, from totals.
 
     Args:
-        heads: branch -> [t] watts measured into the group behind it, NaN where nothing was measured.
+        heads: branch -> [t] watts measured into the group behind it, or group -> into it through all its heads; NaN
+            where nothing was measured.
         frequency: [t] measured Hz, NaN likewise.
 
     Cost: see `Model.flow`.
@@ -136,6 +137,9 @@ def _group(
     measured = [heads[name][at] for name in own if name in heads]
     whole = len(measured) == len(own) and bool(np.isfinite(measured).all()) and not _shared(network, group)
     head = round(float(sum(measured))) if measured and whole else None
+    direct = heads.get(network.groups[group])
+    if direct is not None and np.isfinite(direct[at]):
+        head = round(float(direct[at]))
     return GroupState(network.groups[group], power, homes, low, p5, p50, p95, high, round(fullest, 4), head)
 
 
@@ -154,6 +158,15 @@ def _shared(network: Network, group: int) -> bool:
 def _unexplained(network: Network, totals: GroupTotals, flow: Flow, at: int, heads: Mapping[str, Floats]) -> int | None:
     """Watts that enter the groups from outside and are neither used nor lost in them; None unless all is measured."""
     groups = network.nodes.groups
+    inside = (groups[network.branch_from] != NO_GROUP) | (groups[network.branch_to] != NO_GROUP)
+    losses = flow.from_w[at] + flow.to_w[at]
+    lost = float(losses[inside].sum())
+    direct = [float(heads[name][at]) for name in network.groups if name in heads]
+    if len(direct) == len(network.groups) and np.isfinite(direct).all() and totals.known[:, at].all():
+        between = inside & (groups[network.branch_from] != groups[network.branch_to])
+        between &= (groups[network.branch_from] != NO_GROUP) & (groups[network.branch_to] != NO_GROUP)
+        twice = float(losses[between].sum())  # a branch between two groups is a head of both
+        return round(sum(direct) - float(totals.power_w[:, at].sum()) - lost - twice)
     outer = [
         branch for branch, _ in network.heads
         if NO_GROUP in (groups[network.branch_from[branch]], groups[network.branch_to[branch]])
@@ -161,6 +174,4 @@ def _unexplained(network: Network, totals: GroupTotals, flow: Flow, at: int, hea
     measured = [float(heads[network.branch_names[b]][at]) for b in outer if network.branch_names[b] in heads]
     if len(measured) < len(outer) or not np.isfinite(measured).all() or not totals.known[:, at].all():
         return None
-    inside = (groups[network.branch_from] != NO_GROUP) | (groups[network.branch_to] != NO_GROUP)
-    lost = float((flow.from_w[at] + flow.to_w[at])[inside].sum())
     return round(sum(measured) - float(totals.power_w[:, at].sum()) - lost)

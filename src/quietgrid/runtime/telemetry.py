@@ -10,8 +10,7 @@ Privacy: the list (`algorithms.measurable`) has no element that is about fewer h
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -72,38 +71,39 @@ class Telemetry:
 
     Args:
         card: The community. identity: the platform's key; answers are signed. store: keeps the gateways' numbers.
-        clock: the community's time. config: who measures. allowed: what may be measured (worked out when the first
-            measurement comes). taker: who gets it.
-        set_points: time -> what holds then.
+        clock: the community's time. config: who measures. network: gives the grid in force. floor: homes behind any
+            sum. taker: who gets it. set_points: time -> what holds then.
     """
 
     def __init__(  # noqa: PLR0913  (what it stands between)
         self, card: CommunityCard, identity: Identity, store: PlatformStore, clock: Clock, config: TelemetryConfig,
-        allowed: Callable[[], Collection[Element]], taker: Taker,
+        network: Callable[[], Network], floor: int, taker: Taker,
         set_points: Callable[[float], Sequence[SetPoint]] = lambda _: (),
     ) -> None:  # fmt: skip
         self._card, self._identity, self._store, self._clock = card, identity, store, clock
         self._gateways: Mapping[str, Gateway] = config.gateways
-        self._ask_allowed, self._taker, self._set_points = allowed, taker, set_points
+        self._network, self._floor, self._taker, self._set_points = network, floor, taker, set_points
+        self._known: tuple[Network, frozenset[Element]] | None = None
         self._lock = threading.Lock()
         self._newest: dict[tuple[str, Element], float] = {}
         self.pollers = [Poller(at, clock, self._from_device, set_points) for at in config.devices]
 
-    @cached_property
+    @property
     def allowed(self) -> frozenset[Element]:
-        """What may be measured."""
-        return frozenset(self._ask_allowed())
-
-    def start(self) -> None:
-        """Start asking the devices.
+        """What may be measured of the network in force.
 
         Raises:
-            NotFoundError: a register map has what may not be measured.
+            NotFoundError: there is none.
         """
-        for poller in self.pollers:
-            for register in poller.at.registers.of("measure"):
-                if (register.kind, register.element) not in self.allowed:
-                    raise _unknown(f"{register.name} of {poller.at.name}")
+        from quietgrid.algorithms.measurable import measurable
+
+        network = self._network()
+        if self._known is None or self._known[0] is not network:
+            self._known = network, measurable(network, self._floor)
+        return self._known[1]
+
+    def start(self) -> None:
+        """Start asking the devices."""
         for poller in self.pollers:
             poller.start()
 
@@ -168,7 +168,11 @@ class Telemetry:
             tx.documents.replace(DOCUMENT, batch.gateway, str(batch.sequence).encode())
 
     def _from_device(self, measured: Sequence[Measurement]) -> None:
+        """Hand on what a device said; `NotFoundError`, and nothing of it, if its map has what may not be measured."""
         with self._lock:
+            for m in measured:
+                if (m.kind, m.element) not in self.allowed:
+                    raise _unknown(f"{m.kind.value} {m.element} of {m.source}")
             self._taker.take(measured)
 
 
@@ -192,13 +196,9 @@ def telemetry_at(
     if not config.gateways and not config.devices:
         return None
     parts = platform.parts
-
-    def allowed() -> frozenset[Element]:
-        from quietgrid.algorithms.measurable import measurable
-
-        return measurable(network(), parts.rules.k)
-
-    return Telemetry(parts.card, parts.identity, parts.store, parts.clock, config, allowed, taker, set_points)
+    return Telemetry(
+        parts.card, parts.identity, parts.store, parts.clock, config, network, parts.rules.k, taker, set_points
+    )  # fmt: skip
 
 
 def config_at(state: Path) -> TelemetryConfig:

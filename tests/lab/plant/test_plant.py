@@ -128,7 +128,7 @@ def test_every_fault_is_seen_where_it_is_and_nowhere_else(kind: FaultKind) -> No
     )
     sensors = Sensors(NETWORK, sensors_of(NETWORK, 15), "plant", 1, QUIET, simulated_frequency(1))
     well = {(m.kind, m.element, m.at): m for m in sensors.report(truth)}
-    later = replace(worse, ends=worse.ends + 86_400)
+    later = replace(worse, at=worse.at + 86_400)
     ill = {(m.kind, m.element, m.at - 86_400): m for m in sensors.report(later, [fault])}
     same = {key for key in well if key in ill and (ill[key].value, ill[key].good) == (well[key].value, True)}
     differs = {key for key in well.keys() - same if key[0] is not MeasuredKind.FREQUENCY_MILLIHZ}
@@ -205,8 +205,8 @@ def plant(tmp_path: Path) -> Callable[[int], Plant]:
 
 
 def times(measured: list[Measurement]) -> set[int]:
-    """Slots at whose ends something was measured."""
-    return {int(m.at) // 900 - FIRST for m in measured}
+    """Slots (1 is the first) of which something was measured."""
+    return {int(m.at) // 900 + 1 - FIRST for m in measured}
 
 
 def test_a_plant_reports_every_interval_once(plant: Callable[[int], Plant]) -> None:

@@ -95,7 +95,7 @@ class Plant:
         parts = self.parts
         readings = parts.rows(Window(first, end, parts.resolution))
         said = parts.sensors.report(parts.grid.over(readings, controls, altered(faults)), faults)
-        last = end * float(parts.resolution)
+        last = end * float(parts.resolution) - 1
         self.latest = {(m.kind, m.element): m for m in said if m.at == last}
         return said
 

@@ -117,12 +117,13 @@ class Sensors:
         self._said: dict[Element, list[tuple[float, int]]] = {}
 
     def report(self, truth: Truth, faults: Sequence[Fault] = ()) -> list[Measurement]:
-        """What the instruments say of some intervals, in order of time, at their ends. An interval without a state
+        """What the instruments say of some intervals, in order of time, stamped with their last second. An interval
+        without a state
         (the power flow found none) is reported by nobody."""
         wrong = {fault.sensor: fault for fault in faults if fault.kind is not FaultKind.ALTERED}
         columns = {element: self._true(element, truth) for element in self.elements}
         found = []
-        for t, end in enumerate(truth.ends.tolist()):
+        for t, end in enumerate(truth.at.tolist()):
             if not truth.flow.converged[t]:
                 continue
             for element in self.elements:
@@ -145,7 +146,7 @@ class Sensors:
         if kind is MeasuredKind.TAP:
             return truth.taps[:, network.transformers.names.index(name)].astype(np.float64)
         draws = np.nan_to_num(flow.source_w).tolist()
-        ends = truth.ends.tolist()
+        ends = truth.at.tolist()
         return np.array([self._frequency(end, round(w)) for end, w in zip(ends, draws, strict=True)], np.float64)
 
     def _noisy(self, kind: MeasuredKind, value: float) -> int:

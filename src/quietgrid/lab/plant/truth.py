@@ -23,10 +23,10 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Truth:
-    """t intervals of the grid. Args: flow: see there. ends: [t], Unix seconds. taps: int32 [t, transformers]."""
+    """t intervals of the grid. Args: flow: see there. at: [t], their last seconds. taps: int32 [t, transformers]."""
 
     flow: Flow
-    ends: Floats
+    at: Floats
     taps: Rows
 
 
@@ -78,8 +78,8 @@ class TrueGrid:
                 off = network.unit_groups == row
                 draw_w[:, off], draw_var[:, off] = 0.0, 0.0
         taps = np.tile(self._taps(controls), (t, 1))
-        ends = np.arange(window.first + 1, window.end + 1, dtype=np.float64) * window.resolution
-        return Truth(self._model.flow(draw_w, draw_var, taps=taps), ends, taps)
+        at = np.arange(window.first + 1, window.end + 1, dtype=np.float64) * window.resolution - 1
+        return Truth(self._model.flow(draw_w, draw_var, taps=taps), at, taps)
 
     def _store(self, draw_w: Floats, controls: Mapping[Target, int], hours: float) -> None:
         """Add what storages take or give, as far as their energy and power allow."""
