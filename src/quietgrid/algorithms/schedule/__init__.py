@@ -7,9 +7,9 @@ from typing import Protocol
 from quietgrid.algorithms.schedule.aggregate import aggregated, check_caps, optimum, scheduled, trajectories
 from quietgrid.algorithms.schedule.flexible import charging, heating, together
 from quietgrid.algorithms.schedule.local import combine, draw_wh, follow, follow_load
-from quietgrid.algorithms.schedule.repair import Answer, Repaired, answer_of, answering, repair
 from quietgrid.algorithms.schedule.respond import respond
 from quietgrid.algorithms.schedule.rolling import Bands, Forecast, Rolled, SeasonalNaive, roll
+from quietgrid.algorithms.schedule.rounds import Answer, Repaired, answer_of, answering, repair
 from quietgrid.algorithms.schedule.simple import cheapest, greedy
 from quietgrid.model.schedule import Outlook, Scheduled
 

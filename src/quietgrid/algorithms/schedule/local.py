@@ -94,7 +94,7 @@ def combine(levels_wh: Ints, weights: Ints) -> Ints:
     """One course out of several, each counted by its weight: what all of them allow, their average allows.
 
     Args:
-        levels_wh: int64 [rounds, n, t], each within the limits. weights: int64 [rounds], not all zero.
+        levels_wh: int64 [rounds, n, t], each within the limits. weights: int64 [rounds], of its group, not all zero.
 
     Returns:
         int64 [n, t], rounded down to whole Wh.

@@ -59,7 +59,7 @@ def rounds(look: Outlook, gap: float = 0.01) -> tuple[float, float, float, int]:
     followed = scheduled(look, kept[0], first.flexible_wh, by="followed").objective
     done = repair(aggregated(look), answer_of(look, look.storages, kept[0]), answering(look, look.storages, kept),
                   gap=gap)  # fmt: skip
-    mixed = combine(np.stack(kept), done.weights)
+    mixed = combine(np.stack(kept), done.weights[:, 0])
     assert_keeps_limits(look.storages, mixed)
     assert int(done.weights.sum()) == 1_000_000
     saved = done.draw_wh[0] - draw_wh(look.storages, mixed).sum(axis=0)

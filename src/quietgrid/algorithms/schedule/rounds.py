@@ -35,7 +35,7 @@ from quietgrid.errors import InfeasibleError
 from quietgrid.model.schedule import FULL, WHOLE, Ints, Objective, Outlook, Storages
 
 GAP, ROUNDS = 0.01, 40
-STEADY = 0.9
+STEADY = 0.95
 """How much of a price comes from the round with the best bound so far: a mix's own dual jumps about."""
 PENALTY = 100.0
 """Currency units a kWh beyond a cap: dear enough to be avoided wherever possible."""
@@ -46,12 +46,12 @@ class Answer:
     """What a group says to a round: sums.
 
     Args:
-        draw_wh: int64 [g, t], what the storages of each group would draw. extra_micro: what their wear costs less what
-            is left in them is worth.
+        draw_wh: int64 [g, t], what the storages of each group would draw. extra_micro: int64 [g], what their wear costs
+            less what is left in them is worth.
     """
 
     draw_wh: Ints
-    extra_micro: int
+    extra_micro: Ints
 
 
 Ask = Callable[[Ints], Answer]
@@ -63,7 +63,7 @@ class Repaired:
     """What price rounds came to.
 
     Args:
-        weights: int64 [rounds + 1], millionths, a million in all: of what was broadcast first, then of each round.
+        weights: int64 [rounds + 1, g], millionths, a million a group: of what was broadcast first, then of each round.
         prices: int64 [rounds, g, t], as announced. draw_wh: int64 [g, t], expected of the storages.
         objective, bound: currency units. gap: of the objective, at most so much is lost; a share.
     """
@@ -96,7 +96,12 @@ def repair(outlook: Outlook, first: Answer, ask: Ask, *, gap: float = GAP, round
         price = STEADY * best.price + (1 - STEADY) * mix.price
         market = STEADY * best.market + (1 - STEADY) * (mix.objective - mix.floor)
         answer = ask(np.rint(price / MICRO).astype(np.int64))
-        reached = market + answer.extra_micro * MICRO + float((price * answer.draw_wh).sum()) * KWH - _blur(outlook)
+        reached = (
+            market
+            + float(answer.extra_micro.sum()) * MICRO
+            + float((price * answer.draw_wh).sum()) * KWH
+            - _blur(outlook)
+        )
         if reached > best.bound and (price >= 0).all():
             best = _Centre(price, market, reached)
         prices.append(np.rint(price / MICRO).astype(np.int64))
@@ -108,7 +113,7 @@ def repair(outlook: Outlook, first: Answer, ask: Ask, *, gap: float = GAP, round
             limits=tuple(cap.name for cap in outlook.caps), where="outlook", fix="raise the limits, or ask more rounds",
         )  # fmt: skip
     weights = _whole_weights(mix.weights)
-    drawn = np.tensordot(weights, np.stack([answer.draw_wh for answer in answers]), axes=1) / WHOLE
+    drawn = (weights[:, :, None] * np.stack([answer.draw_wh for answer in answers])).sum(axis=0) / WHOLE
     shape = (len(prices), len(outlook.groups), len(outlook.window))
     return Repaired(
         weights, np.array(prices, np.int64).reshape(shape), np.rint(drawn).astype(np.int64), mix.objective, best.bound,
@@ -122,8 +127,10 @@ def answer_of(outlook: Outlook, storages: Storages, level_wh: Ints) -> Answer:
     sums = np.zeros((len(outlook.groups), level_wh.shape[1]), np.int64)
     np.add.at(sums, storages.groups, draw)
     aim: Objective = outlook.objective
-    given = int(np.maximum(-draw, 0).sum()) * aim.wear_micro_per_kwh
-    return Answer(sums, (given - int(level_wh[:, -1].sum()) * aim.stored_micro_per_kwh) // FULL)
+    each = np.maximum(-draw, 0).sum(axis=1) * aim.wear_micro_per_kwh - level_wh[:, -1] * aim.stored_micro_per_kwh
+    extra = np.zeros(len(outlook.groups), np.int64)
+    np.add.at(extra, storages.groups, each)
+    return Answer(sums, extra // FULL)
 
 
 def answering(outlook: Outlook, storages: Storages, kept: list[Ints]) -> Ask:
@@ -174,36 +181,34 @@ def _mix(outlook: Outlook, answers: list[Answer]) -> _Mix:
     """The best mix of the answers so far; caps may be exceeded at a penalty."""
     zero = np.zeros(0, np.int64)
     bare = replace(outlook, storages=Storages(*(zero,) * 8))
-    at, t, k = columns(bare), np.arange(len(outlook.window)), len(answers)
+    at, t, k, g = columns(bare), np.arange(len(outlook.window)), len(answers), len(outlook.groups)
     lower, upper, cost = variables_of(bare, at, None)
     rows: Rows = rows_of(bare, at, exact=False)
     balance, caps = rows.count - at.t, at.m * at.t
-    beyond, over = at.width + k, 2 * len(outlook.caps) * at.t
+    beyond, over = at.width + k * g, 2 * len(outlook.caps) * at.t
     each = np.arange(over)
     for i, answer in enumerate(answers):
-        column, draw = np.array([at.width + i]), answer.draw_wh * KWH
-        rows.join((balance + t, column, -draw.sum(axis=0)))
+        column, draw = (at.width + i * g + np.arange(g))[:, None], answer.draw_wh * KWH
+        rows.join((balance + t, column, -draw))
         for number in range(len(outlook.caps)):
-            here = draw.sum(axis=0) if number == len(outlook.groups) else draw[number]
+            here = slice(None) if number == g else slice(number, number + 1)
             for side in range(2):
-                rows.join((caps + (2 * number + side) * at.t + t, column, here))
+                rows.join((caps + (2 * number + side) * at.t + t, column[here], draw[here]))
     rows.join((caps + each, beyond + each, np.where(each // at.t % 2 == 0, -1.0, 1.0)))
-    rows.add(np.ones(1), np.ones(1), (np.zeros(k, np.int64), at.width + np.arange(k), 1.0))
-    extra = np.array([answer.extra_micro * MICRO for answer in answers])
+    mixed = np.arange(k * g)
+    rows.add(np.ones(g), np.ones(g), (mixed % g, at.width + mixed, 1.0))
+    extra = np.concatenate([answer.extra_micro * MICRO for answer in answers])
     done = run(
-        (np.append(lower, np.zeros(k + over)), np.append(upper, np.full(k + over, np.inf)),
+        (np.append(lower, np.zeros(k * g + over)), np.append(upper, np.full(k * g + over, np.inf)),
          np.concatenate([cost, extra, np.full(over, PENALTY)])), rows, many=False,
     )  # fmt: skip
     if done is None:
         raise InfeasibleError("a flexible load cannot be served", limits=("flexible",), where="outlook")
     values, duals, objective = done
     return _Mix(
-        values[at.width : beyond],
-        prices_of(bare, at, duals),
-        objective,
-        float(duals[-1]),
+        values[at.width : beyond].reshape(k, g), prices_of(bare, at, duals), objective, float(duals[-g:].sum()),
         float(values[beyond:].sum()) / KWH,
-    )
+    )  # fmt: skip
 
 
 def _gap(objective: float, bound: float) -> float:
@@ -219,7 +224,7 @@ def _blur(outlook: Outlook) -> float:
 
 
 def _whole_weights(weights: Floats) -> Ints:
-    """Weights in millionths that add up to a million."""
+    """Weights in millionths that add up to a million a group."""
     whole: Ints = np.floor(np.maximum(weights, 0) * WHOLE).astype(np.int64)
-    whole[int(np.argmax(whole))] += WHOLE - int(whole.sum())
+    whole[whole.argmax(axis=0), np.arange(whole.shape[1])] += WHOLE - whole.sum(axis=0)
     return whole
