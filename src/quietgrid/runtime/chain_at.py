@@ -26,8 +26,10 @@ from quietgrid.model.interval import SystemClock
 from quietgrid.runtime.anchoring import Anchoring
 from quietgrid.runtime.chain_story import ChainStory
 from quietgrid.runtime.feeding import ReporterFolders
+from quietgrid.runtime.grid_chain import GridOnChain
 from quietgrid.runtime.onchain import ChainWork, OnChain, StoreJournal, Wiring
 from quietgrid.runtime.platform import Platform
+from quietgrid.runtime.rewarding import Rewarding
 from quietgrid.runtime.settling import Settling, Treasury
 from quietgrid.store.anchors import AnchorRow
 from quietgrid.store.stores import PlatformStore
@@ -168,8 +170,13 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     if folder.holds(*SIGNERS, *PAYEES):
         paid_from = treasury(folder, Chain(url), onchain.addresses)
         tasks.append(Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k).step)
+        tasks.append(Rewarding(parts.store, onchain).step)
         if onchain.node.chain_id() == CHAIN_ID:
             tasks.append(story(folder, parts.store, paid_from).step)
+    held = [f"guardian-{number}" for number in range(GUARDIANS)]
+    guardians = [folder.held(name) for name in held] if folder.holds(*held) else []
+    depth = confirmations or (1 if onchain.node.chain_id() == CHAIN_ID else DEEP)
+    tasks.append(GridOnChain(parts.store, onchain, parts.clock, guardians, depth).step)
     return ChainWork(onchain, tasks)
 
 
