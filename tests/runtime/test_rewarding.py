@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
@@ -15,14 +16,26 @@ from quietgrid.chain.claims import leaf_of, root_from
 from quietgrid.chain.client import Chain
 from quietgrid.chain.direct import send
 from quietgrid.chain.node import Anvil, fund
+from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.signatures import Identity
-from quietgrid.errors import ConflictError, InputError, QuietgridError, RevertedError, VerificationError
+from quietgrid.errors import (
+    ConflictError,
+    InputError,
+    NotFoundError,
+    QuietgridError,
+    RevertedError,
+    VerificationError,
+)
+from quietgrid.household import Vault
+from quietgrid.household.claiming import Claiming
+from quietgrid.model.interval import ManualClock
 from quietgrid.model.posting import Posting
 from quietgrid.model.sending import SendState
 from quietgrid.runtime.chain_at import ChainFolder, chain_at, treasury
 from quietgrid.runtime.chain_audit import compare
+from quietgrid.runtime.claims import KEY, claims_standing, own_claims, take_account
 from quietgrid.runtime.onchain import OnChain
-from quietgrid.runtime.rewarding import KEY, Rewarding, claims_standing, own_claims, take_account
+from quietgrid.runtime.rewarding import Rewarding
 from quietgrid.runtime.settling import Settling
 from quietgrid.store import BillRow, open_platform
 from quietgrid.store.stores import PlatformStore
@@ -243,3 +256,65 @@ def test_an_address_is_one_homes(tmp_path: Path) -> None:
         assert own_claims(tx, 3).accounts == [b"a" * 20, b"b" * 20]
         assert own_claims(tx, 7).accounts == []
     store.close()
+
+
+class Link:
+    """`ClaimsLink` straight to the books, for one home."""
+
+    def __init__(self, town: Town, vault: Vault) -> None:
+        self._town, self._vault = town, vault
+        self.bent: Callable[[OwnClaims], OwnClaims] = lambda found: found
+
+    def claims(self) -> OwnClaims:
+        return self.bent(self._town.own(self._vault.home))
+
+    def name_account(self, signed: Signed) -> None:
+        with self._town.store.begin() as tx:
+            take_account(tx, self._vault.home, self._vault.identity.public, COMMUNITY, signed)
+
+
+def test_a_household_claims_and_has_it_paid_out(town: Town, tmp_path: Path) -> None:
+    """The whole way of a household: named, claimed, named anew, claimed again, paid out in two parts; and restored."""
+    vault = Vault.create(tmp_path / "vault", COMMUNITY, 3)
+    link = Link(town, vault)
+    own = Claiming(vault, link, ManualClock(5.0))
+    contract, token = (town.onchain.addresses[name] for name in ("IncentiveDistribution", "EnergyToken"))
+    first = own.name()
+    assert own.name() == first  # asking again names nothing new
+    town.post(PERIOD)
+    town.look()
+    with pytest.raises(NotFoundError, match="claimed"):
+        own.withdraw(town.chain, contract, first)
+    assert len(own.claim(town.chain, contract)) == 1
+    assert own.claim(town.chain, contract) == []
+    second = own.name(fresh=True)
+    assert second != first
+    town.post(PERIOD + MONTH)
+    town.look()
+    backup = vault.backup()
+    other = Vault.restore(tmp_path / "restored", COMMUNITY, 3, backup)  # another machine, from the printed code
+    own = Claiming(other, link, ManualClock(6.0))
+    assert len(own.claim(town.chain, contract)) == 1
+    assert [(p.address, p.claimed_micro) for p in own.purses(town.chain, contract)] == [
+        (first, 41_000_000), (second, 41_000_000),
+    ]  # fmt: skip
+    payee = Account.generate().address
+    for wrong in (500_000, 83_000_000, -1_000_000):
+        with pytest.raises(InputError, match="paid out"):
+            own.withdraw(town.chain, contract, payee, wrong)
+    assert len(own.withdraw(town.chain, contract, payee, 50_000_000)) == 2
+    assert town.chain.view("EnergyToken", token, "balanceOf", payee) == 50_000_000
+    assert len(own.withdraw(town.chain, contract, payee)) == 1
+    assert town.chain.view("EnergyToken", token, "balanceOf", payee) == 82_000_000
+    assert town.wrong() == []
+
+    honest = town.own(3)
+    for bent in (
+        replace(honest, accounts=[b"x" * 20]),
+        replace(honest, root=b"x" * 32),
+        replace(honest, shares=[replace(honest.shares[0], cumulative_micro=1)]),
+        replace(honest, shares=[replace(honest.shares[0], account=b"x" * 20)]),
+    ):
+        link.bent = lambda _found, bent=bent: bent  # type: ignore[misc]
+        with pytest.raises(VerificationError):
+            own.own()

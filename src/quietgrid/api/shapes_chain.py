@@ -84,3 +84,20 @@ class Roots(BaseModel):
     """Roots."""
 
     roots: list[Root]
+
+
+class ClaimsRoot(BaseModel):
+    """A root below which homes have their shares."""
+
+    sequence: int = Field(examples=[1])
+    root: Hex32
+    promised_micro: int = Field(examples=[41_000_000])
+
+
+class Claims(BaseModel):
+    """What homes may claim in all, the escrow behind it, the roots; newest first."""
+
+    promised_micro: int = Field(examples=[41_000_000])
+    escrow_micro: int = Field(examples=[100_000_000])
+    state: str = one_of("", "queued", "sent", "mined", "confirmed", "failed")
+    roots: list[ClaimsRoot]

@@ -34,6 +34,11 @@ def leaf_of(account: bytes, cumulative_micro: int, salt: bytes) -> bytes:
     return keccak(keccak(account.rjust(WORD, b"\0") + cumulative_micro.to_bytes(WORD, "big") + salt))
 
 
+def id_of(name: str) -> bytes:
+    """A programme's id: Keccak of its name."""
+    return keccak(name.encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A tree over leaves: `levels` from the leaves, in order of their hashes, up to the root."""

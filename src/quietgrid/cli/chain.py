@@ -14,6 +14,7 @@ from quietgrid.errors import ConfigError, NotFoundError
 
 if TYPE_CHECKING:
     from quietgrid.chain.accounts import Account
+    from quietgrid.chain.book import AddressBook
     from quietgrid.chain.client import Chain
     from quietgrid.chain.deploy import Step
     from quietgrid.runtime.chain_at import ChainFolder
@@ -64,7 +65,8 @@ def _database(state: Path | None) -> Path | str:
 
 
 @contextmanager
-def _platform(state: Path | None) -> Iterator[PlatformTx]:
+def platform_tx(state: Path | None) -> Iterator[PlatformTx]:
+    """A transaction of the platform's database; the platform may run meanwhile."""
     from quietgrid.store import open_platform
 
     store = open_platform(_database(state))
@@ -93,6 +95,13 @@ class Keys:
         if name not in known:
             raise NotFoundError("no key of this name is here", where=name, fix="one of: " + ", ".join(known))
         return ChainFolder(self.folder).account(name)
+
+
+def at_node(state: Path | None, rpc: str) -> tuple[Chain, AddressBook]:
+    """The node and the contracts' addresses: all that who does not run the platform needs."""
+    from quietgrid.chain.client import Chain
+
+    return Chain(_node(state, rpc)), _folder(state).book
 
 
 @contextmanager
@@ -192,7 +201,7 @@ def status(*, rpc: Rpc = "", state: Path | None = None, as_json: Json = False) -
     from quietgrid.chain.client import Chain
     from quietgrid.errors import UnavailableError
 
-    with _platform(state) as tx:
+    with platform_tx(state) as tx:
         counts, held = tx.chain.sending_counts(), tx.chain.checkpoint()
         last = tx.anchors.last_day()
     found: dict[str, Any] = {"outbox": counts, "taken_to_block": held[0] if held else 0, "last_anchored_day": last}
@@ -220,7 +229,7 @@ def outbox(*, state: Path | None = None, only: str = "", limit: int = 20, as_jso
         only: One state: queued, sent, mined, confirmed or failed.
         limit: How many.
     """
-    with _platform(state) as tx:
+    with platform_tx(state) as tx:
         found = tx.chain.sendings(state=only, limit=limit)
     rows = [[one.key, one.what, one.state.value, one.block or "", one.gas, one.error] for one in found]
     data = [
@@ -267,7 +276,7 @@ def retry(key: str, *, state: Path | None = None, as_json: Json = False) -> int:
         key: As `quietgrid chain outbox` shows it.
         state: Folder of databases and keys.
     """
-    with _platform(state) as tx:
+    with platform_tx(state) as tx:
         tx.chain.again(key)
         tx.log.append("operator", "chain.retry", key)
     emit(as_json, {"queued": key}, [f"{key} is queued again"])
@@ -286,7 +295,7 @@ def events(
         state: Folder of databases and keys.
         limit: How many.
     """
-    with _platform(state) as tx:
+    with platform_tx(state) as tx:
         found = tx.chain.events(contract=contract, name=name, limit=limit)
     rows = [
         [e.block, f"{e.contract}.{e.name}", ", ".join(f"{k}={_short(v)}" for k, v in e.values.items())] for e in found

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feed": ("quietgrid.cli.feed", "Prices, weather, grid load, carbon: what reporters agree on; be a reporter."),
     "vote": ("quietgrid.cli.vote", "Votes with GRID: list, propose, cast, queue, execute."),
     "asset": ("quietgrid.cli.asset", "Assets owned together: register, maintain, permit, shares, revenue."),
+    "reward": ("quietgrid.cli.reward", "What your bills owe you: see it, claim it from a fresh address."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),
     "doctor": ("quietgrid.cli.doctor", "Look at this machine: what is there, what is missing, how to fix it."),
     "version": ("quietgrid.cli.version", "Say which version this is."),

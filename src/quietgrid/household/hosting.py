@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from quietgrid.household.claiming import HttpClaims
 from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpMeter, HttpPlatform, SignedClient
 from quietgrid.household.service import Home, HomeParts
 from quietgrid.household.vault import Vault
@@ -49,6 +50,7 @@ def open_homes(
                 card, vault, store, clock, HttpPlatform(SignedClient(platform, *who)),
                 [HttpHolder(SignedClient(client, *who)) for client in holders],
                 None if meters is None else HttpMeter(SignedClient(meters, *who)),
+                HttpClaims(SignedClient(platform, *who)),
             )
         )  # fmt: skip
     return homes

@@ -13,6 +13,8 @@ account and no password between machines. Bodies are msgpack.
                 GET  /api/v1/own/vouching?first=&end=                Vouching: whose meters these are, and who says so
                 GET  /api/v1/own/published                           Signed[OwnParts]: statistics we are part of
                 POST /api/v1/own/proofs                              Signed[BillScalars]
+                GET  /api/v1/own/claims                              OwnClaims: what our bills owe us, with paths
+                POST /api/v1/own/claims/account                      Signed[ClaimAccount]
                 POST /api/v1/own/recovery                            [home, encoded Signed[Takeover]] of two keyholders
     keyholder   GET  /v1/ledger?after=&limit=                        Signed[LedgerPage]
                 POST /v1/household/register                          list of Signed -> list of Refusal or None

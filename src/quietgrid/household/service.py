@@ -26,6 +26,7 @@ from quietgrid.household.checking import (
     decode_bill,
     overall,
 )
+from quietgrid.household.claiming import Claiming, ClaimsLink
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
 from quietgrid.household.links import HolderLink, MeterLink, PlatformLink
@@ -53,6 +54,7 @@ class HomeParts:
     Args:
         card: The community. vault: keys. store: consents and how far ledgers were checked. clock: time.
         platform: Link. holders: Links to keyholders 0, 1, 2. meters: link to our own; None where they have no port.
+        claims: Link to the platform's claims; None where there are none.
     """
 
     card: CommunityCard
@@ -62,6 +64,7 @@ class HomeParts:
     platform: PlatformLink
     holders: Sequence[HolderLink]
     meters: MeterLink | None = None
+    claims: ClaimsLink | None = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,17 @@ class Home:
             )  # fmt: skip
         self.parts.platform.prove(check.proof)
         return check
+
+    @property
+    def claiming(self) -> Claiming:
+        """What our bills owe us, and how we get it.
+
+        Raises:
+            NotFoundError: this community has no claims.
+        """
+        if self.parts.claims is None:
+            raise NotFoundError("there are no claims here", where="claims", fix="ask the operator")
+        return Claiming(self.parts.vault, self.parts.claims, self.parts.clock)
 
     # -- the privacy ledger ----------------------------------------------------------------------------------------
 

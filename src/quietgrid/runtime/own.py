@@ -16,12 +16,13 @@ from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import InputError, NotFoundError, VerificationError
 from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
+from quietgrid.runtime.claims import own_claims, take_account
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut
 from quietgrid.wire.columns import member_list, pack_bits
 from quietgrid.wire.messages import Enrol, Members
-from quietgrid.wire.own import BillScalars, Erase, SealedSeries
+from quietgrid.wire.own import BillScalars, Erase, OwnClaims, SealedSeries
 from quietgrid.wire.recovery import newest_request
 from quietgrid.wire.vouching import Vouching, vouch
 
@@ -202,6 +203,17 @@ class OwnDesk:
             if here and len(window.intersect(Window(message.first, message.end, message.resolution))):
                 shown.append(vouch([enrolments.pop(pid) for pid in sorted(here)], message, endorsed[message.hash()]))
         return Vouching([m for some in shown for m in some.meters], [e for some in shown for e in some.endorsements])
+
+    def claims(self, home: int) -> OwnClaims:
+        """What a home may claim, with its paths."""
+        with self._store.read() as tx:
+            return own_claims(tx, home)
+
+    def name_account(self, home: int, signed: Signed) -> None:
+        """Take the address that a home's credits go to from now on; see `claims.take_account`."""
+        key = self.household_key(home)
+        with self._store.begin() as tx:
+            take_account(tx, home, key, self._platform.parts.card.community, signed)
 
     def prove(self, home: int, signed: Signed) -> None:
         """Take the scalars of a bill, signed by its household."""

@@ -1,75 +1,24 @@
-"""Roots of claims to the chain, and each household's share below the newest one.
+"""Roots of claims to the chain: the engine posts one when there is more to claim (`runtime.claims` keeps the books).
 
-A home names an address made for this (`ClaimAccount`, signed by it). What its bills owe it (`settlement.credits_in`)
-becomes a share of that address; all shares together are one root, posted by the engine within the escrow and its daily
-limit. A new root and its transaction are one commit, a root has one sequence number, and the contract takes the same
-one twice without effect: so nothing is promised twice, whatever dies when.
+A root is within the escrow that settlements fill and within the engine's daily limit. A new root and its transaction
+are one commit, a root has one sequence number, and the contract takes the same one twice without effect: so nothing is
+promised twice, whatever dies when.
 
-Privacy: the platform makes the bills, so it knows a credit; it has to know to which address it goes, but not when it
-is claimed, nor from where, nor to whom it is paid out: the household does that at the chain itself. On the chain are
-a root and round sums.
+Privacy: on the chain are a root over salted leaves and a round sum.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-
-import msgspec
 
 from quietgrid.chain import abi
-from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
-from quietgrid.crypto.public.signatures import open_signed
-from quietgrid.errors import ConflictError, InputError, VerificationError
 from quietgrid.model.sending import SendState
+from quietgrid.runtime.claims import KEY, ClaimsRoot, keep, newest_accounts, roots_of, shares_of
 from quietgrid.runtime.onchain import OnChain
 from quietgrid.runtime.settling import KEY as SETTLEMENTS
-from quietgrid.runtime.settling import programme_id
-from quietgrid.settlement import PROGRAMME, Share, allot, tree
-from quietgrid.settlement.claims import CLAIMS, ESCROW, UNIT_MICRO
-from quietgrid.store.stores import PlatformStore, PlatformTx
-from quietgrid.wire.own import ClaimAccount, OwnClaims, OwnShare
-
-KEY = "claims "
-"""What the outbox's keys of claims' roots begin with."""
-ACCOUNT, SHARE, ROOT = "claim account", "claim share", "claims' root"
-"""Documents: an address a home named, signed; what an address may claim; a root that was posted."""
-ACCOUNTS_A_HOME = 1_000
-_ADDRESS = 20
-
-
-class _Held(msgspec.Struct, array_like=True, frozen=True):
-    home: str
-    cumulative_micro: int
-    salt: bytes
-
-
-class ClaimsRoot(msgspec.Struct, array_like=True, frozen=True):
-    """A root that was posted.
-
-    Args:
-        sequence: 1 for the first. root: 32 bytes. promised_micro: all shares below it. accounts: how many.
-    """
-
-    sequence: int
-    root: bytes
-    promised_micro: int
-    accounts: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimsStanding:
-    """How claims stand, without any home.
-
-    Args:
-        credited_micro, escrow_micro: all credits; all that was ever put into escrow. roots: newest first. state: of
-            the newest root's transaction.
-    """
-
-    credited_micro: int
-    escrow_micro: int
-    roots: tuple[ClaimsRoot, ...]
-    state: str
+from quietgrid.settlement import PROGRAMME, allot, programme_id, tree
+from quietgrid.settlement.claims import CLAIMS
+from quietgrid.store.stores import PlatformStore
 
 
 class Rewarding:
@@ -89,16 +38,13 @@ class Rewarding:
             if any(one.state is not SendState.CONFIRMED for one in waiting):
                 return 0
             before = shares_of(tx)
-            after = allot(tx.postings.owed_to(CLAIMS), before, _newest(tx), secrets.token_bytes)
+            after = allot(tx.postings.owed_to(CLAIMS), before, newest_accounts(tx), secrets.token_bytes)
             promised = sum(share.cumulative_micro for share in after)
             added = promised - sum(share.cumulative_micro for share in before)
             if not added:
                 return 0
-            one = ClaimsRoot(len(tx.documents.all(ROOT)) + 1, tree(after).root, promised, len(after))
-            for share in after:
-                held = _Held(share.home, share.cumulative_micro, share.salt)
-                tx.documents.replace(SHARE, share.account.hex(), msgspec.msgpack.encode(held))
-            tx.documents.put(ROOT, f"{one.sequence:08d}", msgspec.msgpack.encode(one))
+            one = ClaimsRoot(len(roots_of(tx)) + 1, tree(after).root, promised, len(after))
+            keep(tx, one, after)
             call = abi.call(
                 "IncentiveDistribution", self._onchain.addresses["IncentiveDistribution"], "postRoot", programme_id(),
                 one.sequence, one.root, added,
@@ -107,78 +53,3 @@ class Rewarding:
             tx.chain.queue(key, self._onchain.account, call.to, call.data, f"root {one.sequence} of claims")
             tx.log.append("settlement", "claims.root", key, {"accounts": one.accounts, "promised": promised})
         return one.sequence
-
-
-def shares_of(tx: PlatformTx) -> list[Share]:
-    """Every share below the newest root."""
-    found = []
-    for name, body in tx.documents.all(SHARE).items():
-        held = msgspec.msgpack.decode(body, type=_Held)
-        found.append(Share(held.home, bytes.fromhex(name), held.cumulative_micro, held.salt))
-    return found
-
-
-def roots_of(tx: PlatformTx) -> list[ClaimsRoot]:
-    """Every root, newest first."""
-    return [msgspec.msgpack.decode(body, type=ClaimsRoot) for body in reversed(tx.documents.all(ROOT).values())]
-
-
-def claims_standing(tx: PlatformTx) -> ClaimsStanding:
-    """How claims stand."""
-    credited, escrow = (sum(tx.postings.owed_to(account).values()) for account in (CLAIMS, ESCROW))
-    last = next(iter(tx.chain.newest(KEY)), None)
-    return ClaimsStanding(credited, escrow, tuple(roots_of(tx)), last.state.value if last else "")
-
-
-def take_account(tx: PlatformTx, home: int, household_key: bytes, community: bytes, signed: Signed) -> None:
-    """Keep the address that a home's credits go to from now on; naming the newest one again changes nothing.
-
-    Args:
-        household_key: What the home signs with.
-
-    Raises:
-        VerificationError: not signed by this home. InputError: no address. ConflictError: it is in use already.
-    """
-    asked = open_signed(signed, ClaimAccount, household_key)
-    if (asked.home, asked.community) != (home, community):
-        raise VerificationError("an account of another home", where="claims", fix="sign for your own home")
-    if len(asked.account) != _ADDRESS or not any(asked.account):
-        raise InputError("this is no address", where="claims", fix="send 20 bytes")
-    mine = accounts_of(tx, home)
-    if mine and mine[-1] == asked.account:
-        return
-    if len(mine) >= ACCOUNTS_A_HOME:
-        raise ConflictError("a home has so many accounts", where=str(len(mine)), fix="claim to the newest one")
-    if any(_account(body) == asked.account for body in tx.documents.all(ACCOUNT).values()):
-        raise ConflictError("this address is in use", where="claims", fix="make a fresh one")
-    tx.documents.put(ACCOUNT, f"{home:016x}/{len(mine):04d}", pack_signed(signed))
-
-
-def accounts_of(tx: PlatformTx, home: int) -> list[bytes]:
-    """The addresses a home named, oldest first."""
-    begin = f"{home:016x}/"
-    return [_account(body) for name, body in tx.documents.all(ACCOUNT).items() if name.startswith(begin)]
-
-
-def own_claims(tx: PlatformTx, home: int) -> OwnClaims:
-    """What a home may claim, with its paths."""
-    account = f"home:{home:016x}"
-    shares, roots = shares_of(tx), roots_of(tx)
-    below = tree(shares) if shares else None
-    mine = [
-        OwnShare(s.account, s.cumulative_micro, s.salt, below.path(s.leaf))
-        for s in shares
-        if below is not None and s.home == account
-    ]
-    credit = tx.postings.owed_to(CLAIMS).get(account, 0)
-    root, sequence = (roots[0].root, roots[0].sequence) if roots else (b"", 0)
-    return OwnClaims(programme_id(), UNIT_MICRO, credit, root, sequence, accounts_of(tx, home), mine)
-
-
-def _account(body: bytes) -> bytes:
-    return decode(ClaimAccount, unpack_signed(body).body).account
-
-
-def _newest(tx: PlatformTx) -> dict[str, bytes]:
-    """Home -> its newest address."""
-    return {f"home:{name[:16]}": _account(body) for name, body in tx.documents.all(ACCOUNT).items()}

@@ -32,8 +32,19 @@ from quietgrid.model.posting import Posting, Source, codes_of
 from quietgrid.model.sending import Sending, SendState
 from quietgrid.runtime.anchoring import BILLS
 from quietgrid.runtime.onchain import OnChain
-from quietgrid.settlement import COMMUNITY, Leaf, Netted, chain_side, credits_in, net, payouts, root_of, salted
-from quietgrid.settlement.claims import CLAIMS, ESCROW, PROGRAMME, UNIT_MICRO
+from quietgrid.settlement import (
+    COMMUNITY,
+    Leaf,
+    Netted,
+    chain_side,
+    credits_in,
+    net,
+    payouts,
+    programme_id,
+    root_of,
+    salted,
+)
+from quietgrid.settlement.claims import CLAIMS, ESCROW, UNIT_MICRO
 from quietgrid.store.anchors import AnchorRow, LeafRow
 from quietgrid.store.stores import PlatformStore
 
@@ -58,11 +69,6 @@ class Treasury:
     addresses: Mapping[str, str]
     signers: Sequence[Account] = field(repr=False)
     payees: Mapping[str, str]
-
-
-def programme_id() -> bytes:
-    """The contract's id of what bill credits are claimed from."""
-    return abi.role_hash(f"quietgrid {PROGRAMME}")
 
 
 class Settling:

@@ -7,11 +7,11 @@ In: Posting from billing
 Out: Sending
 """
 
-from quietgrid.settlement.claims import PROGRAMME, Share, allot, credits_in, payouts, tree
+from quietgrid.settlement.claims import PROGRAMME, Share, allot, credits_in, payouts, programme_id, tree
 from quietgrid.settlement.netting import COMMUNITY, Netted, chain_side, net, net_by_source
 from quietgrid.settlement.roots import Leaf, Proof, check, proof_of, root_of, salted
 
 __all__ = [
     "COMMUNITY", "PROGRAMME", "Leaf", "Netted", "Proof", "Share", "allot", "chain_side", "check", "credits_in", "net",
-    "net_by_source", "payouts", "proof_of", "root_of", "salted", "tree",
+    "net_by_source", "payouts", "programme_id", "proof_of", "root_of", "salted", "tree",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from quietgrid.chain.claims import Tree, leaf_of, tree_of
+from quietgrid.chain.claims import Tree, id_of, leaf_of, tree_of
 from quietgrid.model.posting import Posting
 
 PROGRAMME = "bill credits"
@@ -96,6 +96,11 @@ def allot(
             held = out.get(account) or Share(home, account, 0, draw(SALT_BYTES))
             out[account] = replace(held, cumulative_micro=held.cumulative_micro + new)
     return list(out.values())
+
+
+def programme_id() -> bytes:
+    """The contract's id of what bill credits are claimed from, 32 bytes."""
+    return id_of(f"quietgrid {PROGRAMME}")
 
 
 def tree(shares: Iterable[Share]) -> Tree:

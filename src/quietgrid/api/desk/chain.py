@@ -11,6 +11,7 @@ from quietgrid.accounts import Permission, Viewer, require
 from quietgrid.api.services import Services
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.sending import ChainEvent, Sending, SendState
+from quietgrid.runtime.claims import ClaimsStanding, claims_standing
 from quietgrid.store.anchors import AnchorRow
 
 MOST = 1000
@@ -128,6 +129,13 @@ class CheckedRoot:
 
     row: AnchorRow
     on_chain: str
+
+
+def claims(services: Services, viewer: Viewer) -> ClaimsStanding:
+    """How claims stand, without any home: what is in it is on the chain too."""
+    require(viewer, Permission.CHAIN)
+    with services.store.read() as tx:
+        return claims_standing(tx)
 
 
 def roots(services: Services, viewer: Viewer, limit: int = 60) -> list[CheckedRoot]:

@@ -83,6 +83,20 @@ def check_day(kit: Kit, viewer: Asker, day: Day) -> shapes.Roots:
     return shapes.Roots(roots=[_root(one) for one in desk.check_day(kit, viewer, day)])
 
 
+@router.get("/claims", response_model=shapes.Claims, openapi_extra=need(Permission.CHAIN))
+def claims(kit: Kit, viewer: Asker) -> shapes.Claims:
+    """What homes may claim in all, the escrow behind it, and the roots that were posted."""
+    found = desk.claims(kit, viewer)
+    return shapes.Claims(
+        promised_micro=found.roots[0].promised_micro if found.roots else 0, escrow_micro=found.escrow_micro,
+        state=found.state,
+        roots=[
+            shapes.ClaimsRoot(sequence=one.sequence, root=one.root.hex(), promised_micro=one.promised_micro)
+            for one in found.roots
+        ],
+    )  # fmt: skip
+
+
 def _transaction(one: Sending) -> shapes.Transaction:
     return shapes.Transaction(
         number=one.seq, key=one.key, what=one.what, state=one.state.value, nonce=one.nonce, block=one.block,

@@ -140,6 +140,24 @@ def _erase(kit: Kit, home: int, signed: Signed) -> None:
         kit.own.erase(home, signed)
 
 
+@router.get("/claims", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def claims(kit: Kit, viewer: Asker) -> Response:
+    """What the home's bills owe it and it may claim on the chain: an `OwnClaims`."""
+    return Response(kit.own.claims(_home(viewer, Permission.OWN_BILLS)).body(), media_type=MEDIA)
+
+
+@router.post("/claims/account", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+async def claim_account(request: Request, kit: Kit, viewer: Asker) -> Response:
+    """Name the address that the home's credits go to from now on: a msgpack `Signed[ClaimAccount]`."""
+    home = _home(viewer, Permission.OWN_BILLS)
+    try:
+        signed = msgspec.msgpack.decode(await request.body(), type=Signed)
+    except msgspec.MsgspecError as error:
+        raise InputError("not a signed message", where="body", fix="send msgpack") from error
+    await run_in_threadpool(kit.own.name_account, home, signed)
+    return _answer(True)
+
+
 @router.post("/proofs", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 async def proofs(request: Request, kit: Kit, viewer: Asker) -> Response:
     """Release the scalars of one bill: a msgpack `Signed[BillScalars]`."""

@@ -1,0 +1,129 @@
+"""`quietgrid reward`: what bills owe homes, claimed by the home itself on the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from quietgrid.cli.chain import Rpc, at_node
+from quietgrid.cli.output import Json, command_app, emit, table
+from quietgrid.cli.own import own_home
+
+if TYPE_CHECKING:
+    from quietgrid.chain.client import Chain
+    from quietgrid.household.claiming import Claiming, Purse
+
+app = command_app("reward", "What your bills owe you: see it, claim it from a fresh address, have it paid out.")
+EUR = 1_000_000
+
+
+@contextmanager
+def _claiming(home: int, state: Path | None, rpc: str) -> Iterator[tuple[Claiming, Chain, str]]:
+    """A home's claims, the node, and the contract's address. Of the state folder only public addresses are read."""
+    from quietgrid.household.claiming import CONTRACT
+
+    chain, book = at_node(state, rpc)
+    contract = book.address(chain.chain_id(), CONTRACT)
+    with own_home(home, state) as own:
+        yield own.claiming, chain, contract
+
+
+@app.command(name="list")
+def list_(*, state: Path | None = None, as_json: Json = False) -> int:
+    """List the roots of claims and the escrow behind them; nothing of a home is in it.
+
+    Args:
+        state: Folder of databases and keys.
+    """
+    from quietgrid.cli.chain import platform_tx
+    from quietgrid.runtime.claims import claims_standing
+
+    with platform_tx(state) as tx:
+        found = claims_standing(tx)
+    rows = [[one.sequence, f"{one.promised_micro / EUR:.2f}", one.root.hex()[:16] + "…"] for one in found.roots]
+    data = {
+        "escrow_micro": found.escrow_micro, "state": found.state,
+        "roots": [{"sequence": r.sequence, "root": r.root.hex(), "promised_micro": r.promised_micro}
+                  for r in found.roots],
+    }  # fmt: skip
+    said = table(["root", "promised EUR", "hash"], rows) if rows else ["nothing was promised yet"]
+    emit(as_json, data, [f"in escrow so far: {found.escrow_micro / EUR:.2f} EUR", *said])
+    return 0
+
+
+@app.command
+def show(home: int, *, rpc: Rpc = "", state: Path | None = None, as_json: Json = False) -> int:
+    """Show what a home's bills owe it, what of it can be claimed, was claimed, and was paid out.
+
+    Args:
+        home: Number of the home.
+        state: Folder of databases and keys.
+    """
+    with _claiming(home, state, rpc) as (own, chain, contract):
+        found, purses = own.own(), own.purses(chain, contract)
+    _say(as_json, home, purses, [], found.credit_micro)
+    return 0
+
+
+@app.command
+def claim(
+    home: int, *, fresh: Annotated[bool, Parameter(negative="")] = False, rpc: Rpc = "", state: Path | None = None,
+    as_json: Json = False,
+) -> int:  # fmt: skip
+    """Claim what is promised to a home, from an address made for it; the first time the address is named.
+
+    What was claimed already is not claimed again, so this can be interrupted and run again at any time.
+
+    Args:
+        home: Number of the home.
+        fresh: Name a new address for what comes from now on, so that nobody can link it to earlier claims.
+        state: Folder of databases and keys.
+    """
+    with _claiming(home, state, rpc) as (own, chain, contract):
+        sent = own.claim(chain, contract)
+        own.name(fresh)
+        found, purses = own.own(), own.purses(chain, contract)
+    _say(as_json, home, purses, sent, found.credit_micro)
+    return 0
+
+
+@app.command
+def withdraw(
+    home: int, *, to: str, eur: int = 0, rpc: Rpc = "", state: Path | None = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Have claimed money paid out to an address.
+
+    Args:
+        home: Number of the home.
+        to: Whom to pay: 0x and 40 digits.
+        eur: Whole euros; everything unless told.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.errors import InputError
+
+    if len(to) != 42 or not to.startswith("0x") or set(to[2:].lower()) - set("0123456789abcdef"):
+        raise InputError("this is no address", where="--to", fix="give 0x and 40 digits")
+    with _claiming(home, state, rpc) as (own, chain, contract):
+        sent = own.withdraw(chain, contract, to, eur * EUR)
+        found, purses = own.own(), own.purses(chain, contract)
+    _say(as_json, home, purses, sent, found.credit_micro)
+    return 0
+
+
+def _say(as_json: bool, home: int, purses: list[Purse], sent: list[str], credit_micro: int) -> None:
+    data: dict[str, Any] = {
+        "home": home, "credit_micro": credit_micro, "transactions": sent,
+        "addresses": [
+            {"address": p.address, "promised_micro": p.promised_micro, "claimed_micro": p.claimed_micro,
+             "paid_micro": p.paid_micro}
+            for p in purses
+        ],
+    }  # fmt: skip
+    amounts = [(p.promised_micro, p.claimed_micro, p.paid_micro) for p in purses]
+    rows = [[p.address, *(f"{micro / EUR:.0f}" for micro in row)] for p, row in zip(purses, amounts, strict=True)]
+    said = table(["address", "promised EUR", "claimed", "paid out"], rows) if rows else ["no address was named yet"]
+    emit(as_json, data, [f"credits of all bills: {credit_micro / EUR:.2f} EUR", *said, *(f"sent {s}" for s in sent)])
