@@ -2,14 +2,19 @@
 
 from quietgrid.algorithms.powerflow.engine import Flow, Model, flow
 from quietgrid.algorithms.powerflow.estimation import Estimate, Estimator
+from quietgrid.algorithms.powerflow.hosting import Bounds, Hosting, hosting_capacity
+from quietgrid.algorithms.powerflow.losses import Losses, losses
 from quietgrid.algorithms.powerflow.prior import Inputs, Sensor, Sigmas
 from quietgrid.algorithms.powerflow.sensitivity import Sensitivity, group_loss_w, group_weights, sensitivity
 
 __all__ = [
+    "Bounds",
     "Estimate",
     "Estimator",
     "Flow",
+    "Hosting",
     "Inputs",
+    "Losses",
     "Model",
     "Sensitivity",
     "Sensor",
@@ -17,5 +22,7 @@ __all__ = [
     "flow",
     "group_loss_w",
     "group_weights",
+    "hosting_capacity",
+    "losses",
     "sensitivity",
 ]
