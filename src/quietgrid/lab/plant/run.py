@@ -25,7 +25,7 @@ from quietgrid.lab.plant.truth import TrueGrid
 from quietgrid.lab.source import Rows, rows_of
 from quietgrid.model.closed import GateRules
 from quietgrid.model.grid import Measurement
-from quietgrid.model.interval import Window
+from quietgrid.model.interval import DAY_S, Window
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import SAMPLE, Commissioning
 from quietgrid.runtime.founding import Folders, read_card
@@ -33,7 +33,7 @@ from quietgrid.wire.telemetry import MOST_ROWS, set_points_of
 
 LOG = logging.getLogger("quietgrid.plant")
 SEED = 1
-CATCH_UP_DAYS = 2
+CATCH_UP_DAYS = 6
 """After a jump of the demo's clock only so many days are worked out."""
 PIECE = 96
 WAITING = 20_000
@@ -77,15 +77,15 @@ class Plant:
         When set-points or faults changed, the last interval is worked out again for `latest` only.
         """
         parts = self.parts
-        tick = parts.clock.read()
-        controls, faults = parts.controls.at(tick.unix), read_faults(parts.faults)
-        per_day = 86_400 // parts.resolution
-        start = max(self._at, tick.deliver - CATCH_UP_DAYS * per_day)
+        now = parts.clock.now()
+        over = int(now) // parts.resolution
+        controls, faults = parts.controls.at(now), read_faults(parts.faults)
+        start = max(self._at, over - CATCH_UP_DAYS * DAY_S // parts.resolution)
         found: list[Measurement] = []
-        if start < tick.deliver:
-            for first in range(start, tick.deliver, PIECE):
-                found += self._work(first, min(first + PIECE, tick.deliver), controls, faults)
-            self._at = tick.deliver
+        if start < over:
+            for first in range(start, over, PIECE):
+                found += self._work(first, min(first + PIECE, over), controls, faults)
+            self._at = over
         elif (controls, faults) != self._known and self._at > parts.first:
             self._work(self._at - 1, self._at, controls, faults)
         self._known = controls, faults
