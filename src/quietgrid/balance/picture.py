@@ -75,18 +75,20 @@ def spread(network: Network, totals: GroupTotals) -> tuple[Floats, Floats]:
 
 
 def states(
-    model: Model, totals: GroupTotals, heads: Mapping[str, Floats] | None = None, frequency: Floats | None = None
-) -> list[GridState]:
+    model: Model, totals: GroupTotals, heads: Mapping[str, Floats] | None = None, frequency: Floats | None = None,
+    flow: Flow | None = None,
+) -> list[GridState]:  # fmt: skip
     """The states of a window, from totals.
 
     Args:
         heads: branch -> [t] watts measured into the group behind it, or group -> into it through all its heads; NaN
             where nothing was measured.
-        frequency: [t] measured Hz, NaN likewise.
+        frequency: [t] measured Hz, NaN likewise. flow: estimated from measurements too (`balance.state`); the flow of
+            the totals unless told.
 
     Cost: see `Model.flow`.
     """
-    flow = model.flow(*spread(model.network, totals))
+    flow = flow or model.flow(*spread(model.network, totals))
     return [_state(model.network, totals, flow, at, heads or {}, frequency) for at in range(len(totals.window))]
 
 

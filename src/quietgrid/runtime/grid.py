@@ -21,6 +21,7 @@ from quietgrid.balance.deciding import Decisions
 from quietgrid.balance.picture import states
 from quietgrid.balance.rules import OperatingRules, standing
 from quietgrid.balance.service import Grid, Look
+from quietgrid.balance.state import measured_flow
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
 from quietgrid.model.interval import Window
@@ -192,7 +193,7 @@ class GridRun:
         }
         hertz = [m for m in measured if m.kind is MeasuredKind.FREQUENCY_MILLIHZ]
         frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
-        return states(model, totals, heads, frequency)
+        return states(model, totals, heads, frequency, measured_flow(model, totals, measured))
 
     def away(self) -> dict[str, float]:
         """Parts that did not answer at the last look -> for how many seconds."""

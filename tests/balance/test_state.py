@@ -1,0 +1,92 @@
+"""State of a window from totals and measurements: what is used, what is left out, its bands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quietgrid.algorithms.powerflow import Model, Sensor
+from quietgrid.balance.picture import GroupTotals, states
+from quietgrid.balance.state import columns, measured_flow, network_state
+from quietgrid.model.grid import MeasuredKind, Measurement
+from quietgrid.model.interval import Window
+from quietgrid.model.operation import Basis
+from tests.algorithms.grids import by_group, radial
+
+WINDOW = Window(1_000, 1_008, 900)
+HEAD, VOLT = MeasuredKind.HEAD_W, MeasuredKind.VOLTAGE_MV
+
+
+def street():
+    """A grid whose upstream voltage is 2 % high, its totals, and sensors that say so."""
+    rng = np.random.default_rng(1)
+    network = radial(rng)
+    model, t = Model(network), len(WINDOW)
+    draw_w = np.where(network.units.generating, -1, 1) * rng.uniform(0, 4e3, (t, len(network.units)))
+    true = model.flow(draw_w, 0 * draw_w, source_voltage=np.full((t, 1), 1.02))
+    drawn, fed = by_group(network, draw_w)
+    known = np.ones((2, t), np.bool_)
+    totals = GroupTotals(WINDOW, np.rint(drawn - fed).astype(np.int64).T, np.full((2, t), 30, np.int32), known)
+    measured = [
+        Measurement(VOLT, network.nodes.names[node], round(true.voltage[i, node] * 400e3), (1_000 + i) * 900.0 + s, "s")
+        for i in range(t) for node in (1, 4) for s in (0, 450)
+    ]  # fmt: skip
+    measured += [
+        Measurement(HEAD, network.branch_names[branch], round(true.from_w[i, branch]), (1_000 + i) * 900.0, "s")
+        for i in range(t) for branch, _ in network.heads
+    ]  # fmt: skip
+    return model, true, totals, measured, np.rint(fed).astype(np.int64).T
+
+
+def test_measurements_correct_what_totals_alone_cannot_know() -> None:
+    model, true, totals, measured, fed = street()
+    alone, full = network_state(model, totals, []), network_state(model, totals, measured, fed_w=fed)
+
+    def error(found):
+        return np.abs(found.flow.voltage - true.voltage).mean()
+
+    assert error(full) < error(alone) / 5
+    assert (full.estimate.voltage_sigma < alone.estimate.voltage_sigma).all()
+    assert not full.bad_sensors()
+    assert (full.low < full.middle).all()
+    assert (full.middle < full.high).all()
+    own = model.network.nodes.groups == 0
+    assert (full.low[:, 0] < np.quantile(true.voltage[:, own], 0.05, axis=1)).all()
+    assert (full.high[:, 0] > np.quantile(true.voltage[:, own], 0.95, axis=1)).all()
+
+
+def test_a_sensor_that_lies_is_named() -> None:
+    model, _, totals, measured, _ = street()
+    lying = [
+        one if one.element != "n4" else Measurement(VOLT, "n4", one.value + 20_000, one.at, "s") for one in measured
+    ]
+    assert network_state(model, totals, lying).bad_sensors() == {Sensor(VOLT, "n4"): len(WINDOW)}
+
+
+def test_what_cannot_be_used_is_left_out() -> None:
+    model, _, totals, measured, _ = street()
+    odd = [
+        Measurement(VOLT, "n1", 1, 900_000.0, "s", good=False),
+        Measurement(VOLT, "elsewhere", 1, 900_000.0, "s"),
+        Measurement(HEAD, "l1", 1, 1.0, "s"),
+        Measurement(MeasuredKind.FREQUENCY_MILLIHZ, "", 50_000, 900_000.0, "s"),
+    ]
+    sensors, values = columns(model.network, measured + odd, WINDOW)
+    assert sensors == columns(model.network, measured, WINDOW)[0]
+    assert np.array_equal(values, columns(model.network, measured, WINDOW)[1])
+    assert measured_flow(model, totals, odd) is None
+
+
+def test_states_are_kept_of_the_measured_flow() -> None:
+    model, true, totals, measured, _ = street()
+    heads = {"l1": np.full(len(WINDOW), 1.0)}
+    kept = states(model, totals, heads, flow=measured_flow(model, totals, measured))
+    plain = states(model, totals, heads)
+    assert {one.basis for one in kept} == {Basis.MEASURED}
+    off = [
+        sum(
+            abs(one.groups[0].p50 - np.median(true.voltage[i, model.network.nodes.groups == 0]))
+            for i, one in enumerate(c)
+        )
+        for c in (kept, plain)
+    ]
+    assert off[0] < off[1] / 3
