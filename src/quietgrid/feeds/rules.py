@@ -75,7 +75,7 @@ def judge(
     most = bound(median, terms.spread, terms.smallest_spread)
     off = {who: abs(report.answer - median) for who, report in reports.items()}
     agreed = tuple(who for who in reports if off[who] <= most)
-    outliers = {who: far for who, far in off.items() if far > most}
+    outliers = {who: far for who, far in off.items() if who not in agreed}
     if len(agreed) < terms.quorum:
         why = f"{len(agreed)} of {len(reports)} reports agree within {feed.shown(most)} {feed.unit}, "
         return Verdict(None, 0, agreed, outliers, f"{why}{terms.quorum} are needed")
