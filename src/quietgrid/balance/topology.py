@@ -96,11 +96,18 @@ def tree_of(network: Network) -> Tree:
                     waiting.append(other)
 
     walk(sources, True)
-    for node in range(n):
+    for node in [*_could_be_fed(network, fed), *range(n)]:
         if depth[node] == NONE:
             walk([node], False)
     loops = tuple(at for at in np.flatnonzero(network.branch_closed).tolist() if at not in used)
     return Tree(parent, branch, np.array(order, np.int32), depth, fed, loops, tuple(roots))
+
+
+def _could_be_fed(network: Network, fed: Flags) -> list[int]:
+    """Nodes that closing one switch would feed: parts that are not fed begin there."""
+    apart = ~network.branch_closed & (fed[network.branch_from] != fed[network.branch_to])
+    start, end = network.branch_from[apart], network.branch_to[apart]
+    return [int(node) for node in np.where(fed[start], end, start)]
 
 
 def grouped_by_feeder(network: Network, prefix: str = "Feeder") -> Network:

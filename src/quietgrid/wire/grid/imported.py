@@ -28,6 +28,7 @@ Part = TypeVar("Part", Nodes, Lines, Transformers, Sources, Units)
 MAX_NODES = 50_000
 DEGREES_AN_HOUR = 30
 HOURS = 12
+LONGITUDE, LATITUDE = 180, 90
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,19 @@ class Draft:
 
 def _named(part: Part, notes: list[str], what: str) -> Part:
     return replace(part, names=unique(part.names, notes, what))
+
+
+def proportioned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Coordinates of which only proportions matter; what can only be longitude and latitude is made so.
+
+    >>> x, _ = proportioned(np.array([11.4, 11.5]), np.array([60.0, 60.0]))
+    >>> round(float(x[1] - x[0]), 3)
+    0.05
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any() or np.abs(x[known]).max() > LONGITUDE or np.abs(y[known]).max() > LATITUDE:
+        return x, y
+    return x * np.cos(np.radians(y[known].mean())), y
 
 
 def clocks(degrees: Floats, notes: list[str]) -> Rows:

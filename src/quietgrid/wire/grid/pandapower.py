@@ -16,7 +16,7 @@ import numpy as np
 
 from quietgrid.errors import SourceError
 from quietgrid.model.network import Flags, Floats, Lines, Nodes, Rows, Sources, Transformers, UnitKind
-from quietgrid.wire.grid.imported import Draft, Imported, clocks, couplers, units_of
+from quietgrid.wire.grid.imported import Draft, Imported, clocks, couplers, proportioned, units_of
 from quietgrid.wire.grid.table import Table, counted, decoded, mapping, read_bytes
 
 FORMAT = "pandapower"
@@ -129,7 +129,7 @@ class _Reader:
             self.draft.notes.append(f"{counted(out, 'bus')} out of service: what is at them is switched off")
         self.draft.nodes = Nodes(
             self._names("bus", bus), bus.numbers("vn_kv") * KILO, self.draft.grouped(bus.texts("zone", "")),
-            np.array([x for x, _ in places], np.float64), np.array([y for _, y in places], np.float64),
+            *proportioned(np.array([x for x, _ in places], np.float64), np.array([y for _, y in places], np.float64)),
         )  # fmt: skip
 
     def _ends(self, name: str, columns: tuple[str, str], switches: Table) -> tuple[Table, Ends, Shut]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from quietgrid.errors import SourceError
 from quietgrid.model.network import Floats, Lines, Nodes, Rows, Sources, Transformers, UnitKind
-from quietgrid.wire.grid.imported import Draft, Imported, clocks, couplers, units_of
+from quietgrid.wire.grid.imported import Draft, Imported, clocks, couplers, proportioned, units_of
 from quietgrid.wire.grid.table import MAX_BYTES, Table, counted, read_bytes
 
 FORMAT = "simbench"
@@ -151,7 +151,7 @@ class _Reader:
 
     def _nodes(self) -> None:
         kept = self.tables["Node"].pick(self.kept)
-        x, y = self._places(kept)
+        x, y = proportioned(*self._places(kept))
         volts = kept.numbers("vmR") * KILO
         groups = self.draft.grouped(["" for _ in range(len(kept))])
         self.draft.nodes = Nodes(tuple(kept.texts("id")), volts, groups, x, y)
