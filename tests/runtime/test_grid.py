@@ -9,6 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from quietgrid.algorithms.voltage import Characteristic
+from quietgrid.balance.voltage import VoltageSettings
+from quietgrid.demo import load
 from quietgrid.errors import ConflictError, UnavailableError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.interval import Window
@@ -166,8 +169,6 @@ def test_a_measured_frequency_is_in_the_state_and_none_is_made_up(town: Town, ru
             for n, value in ((1, 49_980), (2, 50_020))
         ]
     )
-    from quietgrid.demo import load
-
     community.measure(load(60, more).readings)
     community.settle()
     look = run.step()
@@ -177,6 +178,27 @@ def test_a_measured_frequency_is_in_the_state_and_none_is_made_up(town: Town, ru
     assert [s.frequency_millihz for s in last] == [50_000]
     assert {s.frequency_millihz for s in before} == {None}
     assert last[0].basis is Basis.MEASURED
+
+
+def test_voltages_are_regulated_only_where_somebody_measures(town: Town, run: GridRun) -> None:
+    clock, end = town.community.clock, town.sample.readings.window.end
+    narrow = Characteristic("narrow", (0.90, 0.92, 1.0, 1.1), (-1.0, 0.0, 0.0, 1.0), source="a test")
+    run.voltage = VoltageSettings(reactive=narrow)
+    more = load(60, Window(end, end + 2, 900)).readings
+    town.community.measure(more.cut(Window(end, end + 1, 900)))
+    town.community.settle()
+    run.step()
+    assert run.set_points(clock.now()) == []
+    town.community.measure(more.cut(Window(end + 1, end + 2, 900)))
+    town.community.settle()
+    run.take([Measurement(MeasuredKind.FREQUENCY_MILLIHZ, "", 50_000, clock.now(), "relay")])
+    run.step()
+    told = run.set_points(clock.now())
+    assert {p.kind for p in told} >= {SetPointKind.REACTIVE_PERCENT}
+    assert all(p.end <= clock.now() + run.voltage.valid_s for p in told)
+    with run.grid.store.read() as tx:
+        assert tx.log.latest(1)[0].action == "grid.voltage"
+    assert run.set_points(clock.now() + run.voltage.valid_s) == []
 
 
 def test_set_points_end_by_themselves(town: Town, run: GridRun) -> None:

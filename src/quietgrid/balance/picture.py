@@ -10,7 +10,7 @@ Privacy: totals of groups and yearly means; no load curve of a home goes in or c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from quietgrid.algorithms.powerflow import Flow, Model
 from quietgrid.errors import InputError
 from quietgrid.model.interval import Window
-from quietgrid.model.network import NO_GROUP, Floats, Network
+from quietgrid.model.network import NO_GROUP, Floats, Network, Rows
 from quietgrid.model.operation import Basis, GridState, GroupState
 
 HOURS_A_YEAR = 8_766.0
@@ -74,22 +74,31 @@ def spread(network: Network, totals: GroupTotals) -> tuple[Floats, Floats]:
     return draw, np.maximum(draw, 0) * factor
 
 
-def states(
-    model: Model, totals: GroupTotals, heads: Mapping[str, Floats] | None = None, frequency: Floats | None = None,
-    flow: Flow | None = None,
-) -> list[GridState]:  # fmt: skip
-    """The states of a window, from totals.
+@dataclass(frozen=True)
+class Measured:
+    """What instruments said of a window.
 
     Args:
         heads: branch -> [t] watts measured into the group behind it, or group -> into it through all its heads; NaN
-            where nothing was measured.
-        frequency: [t] measured Hz, NaN likewise. flow: estimated from measurements too (`balance.state`); the flow of
-            the totals unless told.
+            where nothing was measured. frequency: [t] Hz, NaN likewise; None without any.
+        flow: estimated from measurements too (`balance.state`); None without a sensor a flow can be compared with.
+        taps: int32 [t, transformers], as told; None where nothing is told.
+    """
+
+    heads: Mapping[str, Floats] = field(default_factory=dict)
+    frequency: Floats | None = None
+    flow: Flow | None = None
+    taps: Rows | None = None
+
+
+def states(model: Model, totals: GroupTotals, measured: Measured | None = None) -> list[GridState]:
+    """The states of a window, from totals and what was measured.
 
     Cost: see `Model.flow`.
     """
-    flow = flow or model.flow(*spread(model.network, totals))
-    return [_state(model.network, totals, flow, at, heads or {}, frequency) for at in range(len(totals.window))]
+    said = measured or Measured()
+    flow = said.flow or model.flow(*spread(model.network, totals), taps=said.taps)
+    return [_state(model.network, totals, flow, at, said) for at in range(len(totals.window))]
 
 
 def _shares(rows: NDArray[np.bool_], by: Floats, otherwise: Floats) -> Floats:
@@ -99,13 +108,12 @@ def _shares(rows: NDArray[np.bool_], by: Floats, otherwise: Floats) -> Floats:
     return np.asarray(weights / weights.sum()) if weights.any() else weights
 
 
-def _state(
-    network: Network, totals: GroupTotals, flow: Flow, at: int, heads: Mapping[str, Floats], frequency: Floats | None
-) -> GridState:
+def _state(network: Network, totals: GroupTotals, flow: Flow, at: int, said: Measured) -> GridState:
+    heads, frequency = said.heads, said.frequency
     feasible = bool(flow.converged[at])
     groups = tuple(_group(network, totals, flow, at, group, heads) for group in range(len(network.groups)))
     hertz = np.nan if frequency is None else frequency[at]
-    measured = bool(heads) or bool(np.isfinite(hertz))
+    measured = said.flow is not None or bool(np.isfinite(hertz))
     known = bool(totals.known[:, at].any())
     basis = Basis.MEANS if not known else Basis.MEASURED if measured else Basis.TOTALS
     loading: dict[str, float] = {}

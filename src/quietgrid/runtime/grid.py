@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from quietgrid.algorithms.powerflow import Model
 from quietgrid.balance.deciding import Decisions
-from quietgrid.balance.picture import states
-from quietgrid.balance.rules import OperatingRules, standing
-from quietgrid.balance.service import Grid, Look
+from quietgrid.balance.picture import Measured, states
+from quietgrid.balance.rules import OperatingRules, holds, standing
+from quietgrid.balance.service import Grid, Look, breaker
 from quietgrid.balance.state import measured_flow
+from quietgrid.balance.voltage import VoltageSettings, decide
 from quietgrid.errors import NotFoundError, QuietgridError
-from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
+from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.interval import Window
-from quietgrid.model.network import Floats, Network
-from quietgrid.model.operation import BreakerState, GridState, Standing
+from quietgrid.model.network import Floats, Network, Rows
+from quietgrid.model.operation import BreakerState, GridState, Standing, StopState
 from quietgrid.runtime.grid_network import pack, unpack
 from quietgrid.runtime.grid_planning import Planning
 from quietgrid.runtime.grid_totals import GroupFlow, group_totals, newest_flows
@@ -57,6 +58,7 @@ class GridRun:
         self.grid = Grid(self._store, self._clock, rules)
         self.decisions = Decisions(self.grid)
         self.planning = Planning(self._store, self._clock, platform.parts.card.resolution, self.network)
+        self.voltage = VoltageSettings()
         self.chain: ChainWorker | None = None
         """What looks at the chain; None without one."""
         self._away: dict[str, float] = {}
@@ -163,7 +165,10 @@ class GridRun:
         at = self._clock.now() if now is None else now
         window = self._due()
         found = self._states(model, window) if len(window) else []
-        return self.grid.look(found, self._parts(at, found), at)
+        look = self.grid.look(found, self._parts(at, found), at)
+        if found:
+            self._regulate(model, at)
+        return look
 
     def _due(self) -> Window:
         """Intervals that were closed and not looked at, and a few before them whose totals were not all open."""
@@ -187,13 +192,36 @@ class GridRun:
             totals = group_totals(tx, model.network.groups, window)
             start, end = window.first * window.resolution, window.end * window.resolution
             measured = [m for m in tx.grid.measurements(start, end) if m.good]
+            points = tx.grid.set_points(start, end)
         heads = {
             name: _means(measured, window, MeasuredKind.HEAD_W, name)
             for name in {m.element for m in measured if m.kind is MeasuredKind.HEAD_W}
         }
         hertz = [m for m in measured if m.kind is MeasuredKind.FREQUENCY_MILLIHZ]
         frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
-        return states(model, totals, heads, frequency, measured_flow(model, totals, measured))
+        flow = measured_flow(model, totals, measured)
+        return states(model, totals, Measured(heads, frequency, flow, _taps(model.network, points, window)))
+
+    def _regulate(self, model: Model, at: float) -> None:
+        """Decide voltage set-points where somebody measures, nothing is stopped and totals are fresh."""
+        resolution = self._platform.parts.card.resolution
+        with self._store.begin() as tx:
+            stop, last = tx.grid.stop(), tx.grid.last_state()
+            fresh = any(at - one.at <= self.grid.rules.stale_s for one in tx.grid.newest_measurements())
+            halted = stop is not None and stop.state is StopState.STOPPED
+            if last is None or not fresh or halted or breaker(tx, "data").state is BreakerState.OPEN:
+                return
+            recent = tx.grid.states(Window(max(0, last.slot - AGAIN), last.slot + 1, resolution))
+            points = tx.grid.set_points(at, at + 1)
+            held = [one.active for one in standing(model.network, points, at) if one.active is not None]
+            told = decide(recent, model.network, self.voltage, at, held)
+            tx.grid.put_set_points(told)
+            known = {(one.kind, one.element): one.value for one in held}
+            changed = {
+                f"{p.kind.value} {p.element}": p.value for p in told if known.get((p.kind, p.element)) != p.value
+            }
+            if changed:
+                tx.log.append("grid", "grid.voltage", "set-points", changed)
 
     def away(self) -> dict[str, float]:
         """Parts that did not answer at the last look -> for how many seconds."""
@@ -248,6 +276,20 @@ def _means(measured: Sequence[Measurement], window: Window, kind: MeasuredKind, 
             counts[slot] += 1
     means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(len(window), np.nan), where=counts > 0)
     return means
+
+
+def _taps(network: Network, points: Sequence[SetPoint], window: Window) -> Rows | None:
+    """int32 [t, transformers]: the positions that were told in the middle of each interval; None where none was."""
+    told = [point for point in points if point.kind is SetPointKind.TAP]
+    if not told:
+        return None
+    taps = np.tile(network.transformers.tap, (len(window), 1))
+    for row, name in enumerate(network.transformers.names):
+        for slot in range(len(window)):
+            one = holds(told, SetPointKind.TAP, name, (window.first + slot + 0.5) * window.resolution)
+            if one is not None:
+                taps[slot, row] = one.value
+    return taps.astype(np.int32)
 
 
 class GridWorker:
