@@ -52,6 +52,8 @@ def test_the_difference_of_a_feeder_and_a_group_is_a_sum_too() -> None:
 def test_the_demo_is_measured_at_its_sections_and_its_transformer() -> None:
     network = demo_network()
     assert names(network, 15, HEAD) == {*network.groups, "Transformer"}
+    cables = [len(names(network, k, HEAD) - {*network.groups, "Transformer"}) for k in (15, 9, 5, 1)]
+    assert cables == [0, 1, 3, 11]
     homes = {network.nodes.names[n] for n in network.units.nodes[home_units(network)]}
     voltages = names(network, 15, VOLTAGE)
     assert voltages

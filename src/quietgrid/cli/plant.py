@@ -46,7 +46,7 @@ def run(*, platform: str = "", modbus: int = 0, silence: float = 30.0, state: Pa
 
 
 @app.command(name="map")
-def registers(*, state: Path | None = None) -> int:
+def registers(*, state: Path | None = None, as_json: Json = False) -> int:
     """Print the register map of the plant's Modbus server, as the platform reads it.
 
     Args:
@@ -56,7 +56,8 @@ def registers(*, state: Path | None = None) -> int:
     from quietgrid.lab.plant.run import plant_at
 
     parts = plant_at(_state(state)).parts
-    print(plant_map(parts.sensors.elements, parts.controls.safe).as_csv(), end="")
+    rows = plant_map(parts.sensors.elements, parts.controls.safe).as_csv().splitlines()
+    emit(as_json, {"map": rows}, rows)
     return 0
 
 
