@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietgrid.algorithms.schedule import (
+    Rhythm,
     SeasonalNaive,
     aggregate,
     aggregated,
@@ -113,9 +114,9 @@ def month(net: Ints, price: Ints, aim: Objective) -> tuple[Outlook, Ints]:
 def check_operation(net: Ints, price: Ints) -> None:
     aim = Objective(Aim.MIX, peak_micro_per_kw=1_000_000, stored_micro_per_kwh=150_000)
     look, known = month(net, price, aim)
-    foreseen = roll(look, known, aggregate, horizon=48, step=4, forecast=WEEK)
-    perfect = roll(look, known, aggregate, horizon=48, step=4, forecast=None)
-    simple = roll(look, known, greedy, horizon=48, step=4, forecast=WEEK)
+    foreseen = roll(look, known, aggregate, Rhythm(48, 4), WEEK)
+    perfect = roll(look, known, aggregate, Rhythm(48, 4), None)
+    simple = roll(look, known, greedy, Rhythm(48, 4), WEEK)
     best = aggregate(look).bound
     resting = int((np.maximum(look.net_wh, 0) * look.import_price).sum()
                   - (np.maximum(-look.net_wh, 0) * look.export_price).sum()) / 1e9  # fmt: skip
@@ -146,11 +147,11 @@ def test_operation_serves_cars_and_rests_where_caps_cannot_hold(sample: Sample) 
     look = of_sample(sample)
     car = charging(96, 900, (40, 90), 30_000, 11_000)
     look = aggregated(replace(look, flexible=(car,)))
-    done = roll(look, np.zeros((1, 0), np.int64), aggregate, horizon=48, step=8, forecast=None)
+    done = roll(look, np.zeros((1, 0), np.int64), aggregate, Rhythm(48, 8), None)
     took = int((done.net_wh - look.net_wh).sum())
     assert took > 30_000
     tight = tuple(Caps(name, np.full(96, 10), np.full(96, 10)) for name in ("A", "all"))
-    rests = roll(replace(look, caps=tight), np.zeros((1, 0), np.int64), aggregate, horizon=48, step=8, forecast=None)
+    rests = roll(replace(look, caps=tight), np.zeros((1, 0), np.int64), aggregate, Rhythm(48, 8), None)
     assert rests.refused > 0
     if rests.refused == rests.plans:
         assert int((rests.net_wh - look.net_wh).sum()) == 30_000

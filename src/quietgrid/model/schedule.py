@@ -184,7 +184,7 @@ class Outlook:
     Args:
         window: The t intervals to plan. groups: g names.
         net_wh: int64 [g, t], expected net without the storages and flexible loads.
-        low_wh, high_wh: int64 [g, t], band of the forecast; limits must hold at both ends of it.
+        low_wh, high_wh: int64 [g, t], band of the forecast: caps hold, and peaks count, at both its ends.
         import_price, export_price: int64 [t], millionths a kWh; feeding in never earns more than taking costs.
         storages, flexible: what can be moved. caps: one a group in order, then one for the community, or nothing.
         objective: What for.

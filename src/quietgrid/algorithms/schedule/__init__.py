@@ -8,7 +8,7 @@ from quietgrid.algorithms.schedule.aggregate import aggregated, check_caps, opti
 from quietgrid.algorithms.schedule.flexible import charging, heating, together
 from quietgrid.algorithms.schedule.local import combine, draw_wh, follow, follow_load
 from quietgrid.algorithms.schedule.respond import respond
-from quietgrid.algorithms.schedule.rolling import Bands, Forecast, Rolled, SeasonalNaive, roll
+from quietgrid.algorithms.schedule.rolling import Bands, Forecast, Rhythm, Rolled, SeasonalNaive, roll
 from quietgrid.algorithms.schedule.rounds import Answer, Repaired, answer_of, answering, repair
 from quietgrid.algorithms.schedule.simple import cheapest, greedy
 from quietgrid.model.schedule import Outlook, Scheduled
@@ -33,7 +33,7 @@ def aggregate(outlook: Outlook) -> Scheduled:
 BUILT_IN: dict[str, Schedule] = {"aggregate": aggregate, "greedy": greedy, "cheapest": cheapest}
 
 __all__ = [
-    "BUILT_IN", "Answer", "Bands", "Forecast", "Repaired", "Rolled", "Schedule", "SeasonalNaive", "aggregate",
+    "BUILT_IN", "Answer", "Bands", "Forecast", "Repaired", "Rhythm", "Rolled", "Schedule", "SeasonalNaive", "aggregate",
     "aggregated", "answer_of", "answering", "charging", "cheapest", "check_caps", "combine", "draw_wh", "follow",
     "follow_load", "greedy", "heating", "optimum", "repair", "respond", "roll", "scheduled", "together", "trajectories",
 ]  # fmt: skip

@@ -81,14 +81,15 @@ def peak_w(outlook: Outlook, net_wh: Ints) -> int:
 
 
 def objective(outlook: Outlook, net_wh: Ints, level_wh: Ints) -> float:
-    """What the outlook wants small, in currency units; peaks alone in kW."""
+    """What the outlook wants small, in currency units; peaks alone in kW, over the forecast's band."""
     aim, store = outlook.objective, outlook.storages
     cost = cost_micro(outlook, net_wh) / MICRO
     if len(store):
         fall = np.maximum(-np.diff(level_wh, axis=1, prepend=store.level_wh[:, None]), 0)
         given = (fall * store.discharge_permille[:, None] // FULL).sum()
         cost += float(given * aim.wear_micro_per_kwh - level_wh[:, -1].sum() * aim.stored_micro_per_kwh) / 1e9
-    peak = max(peak_w(outlook, net_wh), aim.peak_before_w) / 1_000
+    high, low = net_wh + outlook.high_wh - outlook.net_wh, net_wh + outlook.low_wh - outlook.net_wh
+    peak = max(peak_w(outlook, high), peak_w(outlook, low), aim.peak_before_w) / 1_000
     if aim.aim is Aim.PEAK:
         return peak
     return cost + peak * aim.peak_micro_per_kw / MICRO if aim.aim is Aim.MIX else cost

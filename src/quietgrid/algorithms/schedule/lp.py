@@ -188,8 +188,9 @@ def rows_of(outlook: Outlook, at: Columns, *, exact: bool) -> Rows:
     net = outlook.net_wh.sum(axis=0) * KWH
     if outlook.objective.aim is not Aim.COST:
         hours = outlook.window.resolution / 3_600
-        for first in (at.imported, at.exported):
-            rows.add(np.full(at.t, -np.inf), np.zeros(at.t), (t, first + t, 1.0 / hours), (t, t * 0 + at.peak, -1.0))
+        low, high = outlook.low_wh.sum(axis=0) * KWH, outlook.high_wh.sum(axis=0) * KWH
+        for first, margin in ((at.imported, high - net), (at.exported, net - low)):
+            rows.add(np.full(at.t, -np.inf), -margin / hours, (t, first + t, 1.0 / hours), (t, t * 0 + at.peak, -1.0))
     rows.add(
         net, net, (t, at.imported + t, 1.0), (t, at.exported + t, -1.0), (t[None], one, -1.0),
         (t[None], at.given + one, 1.0), (t[None], at.taken + two, -1.0),

@@ -12,7 +12,10 @@ from quietgrid.algorithms.schedule.aggregate import cost_micro, peak_w
 from quietgrid.algorithms.schedule.local import draw_wh, keep, steps_wh
 from quietgrid.errors import InfeasibleError, InputError
 from quietgrid.model.interval import Window
-from quietgrid.model.schedule import Caps, Flexible, Ints, Objective, Outlook, Scheduled
+from quietgrid.model.schedule import FULL, HOUR_S, Aim, Caps, Flexible, Ints, Objective, Outlook, Scheduled
+
+NEAR = 0.02
+"""A net within this share of the horizon's largest counts as near zero."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +98,34 @@ class Rolled:
     refused: int
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """How operation goes on.
+
+    Args:
+        horizon: Intervals to plan. step: of each plan so many are carried out.
+        live: Feeder heads are measured while an interval runs: where the plan has the community live off its own (a net
+            near zero), storages take up what the forecast missed; where peaks count, what would exceed the plan's.
+    """
+
+    horizon: int
+    step: int = 1
+    live: bool = False
+
+
 def roll(
-    outlook: Outlook, known_wh: Ints, plan: Callable[[Outlook], Scheduled], *, horizon: int, step: int,
+    outlook: Outlook,
+    known_wh: Ints,
+    plan: Callable[[Outlook], Scheduled],
+    rhythm: Rhythm,
     forecast: Forecast | None,
-) -> Rolled:  # fmt: skip
+) -> Rolled:
     """Operate storages and flexible loads over the whole window of `outlook`, planning a horizon at a time.
 
     Args:
         outlook: Of the whole window; its `net_wh` is what really happens, one storage a group.
-        known_wh: int64 [g, h], totals opened before it starts. plan: makes a schedule. horizon: intervals to plan.
-        step: Of each plan so many intervals are carried out. forecast: None: the truth is known (perfect foresight).
+        known_wh: int64 [g, h], totals opened before it starts. plan: makes a schedule. rhythm: how often, how far.
+        forecast: None: the truth is known (perfect foresight).
 
     Returns:
         What happened. Prices of the horizon are known, as from a day-ahead auction or a tariff. A peak that was reached
@@ -113,13 +134,14 @@ def roll(
     Raises:
         InputError: what the forecast refuses.
     """
+    step, live = rhythm.step, rhythm.live
     t, store, seconds = len(outlook.window), outlook.storages, outlook.window.resolution
     truth = np.concatenate([known_wh, outlook.net_wh], axis=1)
     level, out = store.level_wh, np.empty((len(store), t), np.int64)
     moved = np.zeros((len(outlook.flexible), t), np.int64)
     net, plans, refused = outlook.net_wh.copy(), 0, 0
     for first in range(0, t, step):
-        end, take = min(first + horizon, t), slice(first, min(first + step, t))
+        end, take = min(first + rhythm.horizon, t), slice(first, min(first + step, t))
         bands = [
             _seen(forecast, row[: known_wh.shape[1] + first], outlook.net_wh[group, first:end], end - first)
             for group, row in enumerate(truth)
@@ -134,7 +156,10 @@ def roll(
             out[:, take] = level[:, None]
             moved[:, take] = [np.diff(load.least_wh, prepend=0)[: take.stop - first] for load in part.flexible] or 0
         else:
-            out[:, take] = keep(part.storages, done.level_wh[:, : take.stop - first], seconds)
+            wanted = done.level_wh[:, : take.stop - first]
+            out[:, take] = keep(
+                part.storages, _taken_up(part, done, outlook.net_wh[:, take]) if live else wanted, seconds
+            )
             moved[:, take] = done.flexible_wh[:, : take.stop - first]
         draw = draw_wh(part.storages, out[:, take])
         np.add.at(net[:, take], store.groups, draw)
@@ -142,6 +167,22 @@ def roll(
             net[load.group, take] += moved[number, take]
         level = out[:, take.stop - 1].copy()
     return Rolled(out, net, cost_micro(outlook, net), peak_w(outlook, net), plans, refused)
+
+
+def _taken_up(part: Outlook, done: Scheduled, truth_wh: Ints) -> Ints:
+    """Levels that also take up what each group's net differs from the forecast, where the community's is near zero."""
+    steps, store = truth_wh.shape[1], part.storages
+    missed = truth_wh - part.net_wh[:, :steps]
+    near = np.abs(done.net_wh[:, :steps].sum(axis=0)) <= NEAR * max(int(np.abs(part.net_wh.sum(axis=0)).max()), 1)
+    draw = draw_wh(store, done.level_wh)[:, :steps] - np.where(near, missed[store.groups], 0)
+    if part.objective.aim is not Aim.COST:
+        peak = max(done.peak_w, part.objective.peak_before_w) * part.window.resolution // HOUR_S
+        net = truth_wh.sum(axis=0) + draw.sum(axis=0)
+        share = store.charge_w[:, None] / max(int(store.charge_w.sum()), 1)
+        draw = draw - np.rint((np.maximum(net - peak, 0) - np.maximum(-net - peak, 0)) * share).astype(np.int64)
+    rise = np.where(draw > 0, draw * store.charge_permille[:, None] // FULL, 0)
+    fall = np.where(draw < 0, -draw * FULL // store.discharge_permille[:, None], 0)
+    return np.asarray(store.level_wh[:, None] + np.cumsum(rise - fall, axis=1), np.int64)
 
 
 def _part(outlook: Outlook, bands: list[Bands], span: tuple[int, int], level: Ints, taken: Ints) -> Outlook:
