@@ -1,4 +1,4 @@
-"""SimBench's low-voltage grids as `Network`, with their year of quarter hours; read by pandapower."""
+"""SimBench's low-voltage grids as `Network`, with their year of quarter hours; the sample's own where it is missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from quietgrid.demo.grid import demo_network
+from quietgrid.demo.profiles import profiles
 from quietgrid.model.network import (
     NO_GROUP,
     Floats,
@@ -36,29 +38,50 @@ class Year:
     """A grid and what every unit of it draws.
 
     Args:
-        net: As pandapower has it. network: the same as ours. draw_w, draw_var: [35,136, units], quarter hours.
+        name: For people. net: as pandapower has it, None for the sample. network: the same as ours.
+        draw_w, draw_var: [35,136 (sample: 34,944), units], quarter hours.
     """
 
+    name: str
     net: Any
     network: Network
     draw_w: Floats
     draw_var: Floats
 
 
+def years(*codes: str) -> dict[str, Year]:
+    """SimBench grids by short name; the sample's grid alone where simbench or pandapower is not installed."""
+    if simbench is None or pandapower is None:
+        return {"sample": sample_year()}
+    return {code.split("-")[2]: year(code) for code in codes}
+
+
+def sample_year() -> Year:
+    """The demo's grid; every unit follows a profile of its kind, scaled to its yearly mean."""
+    network, shapes = demo_network(), profiles()
+    names = {
+        feeds: sorted(name for name in shapes.row if name.startswith("PV") == feeds and name[:2] in ("PV", "H0"))
+        for feeds in (False, True)
+    }
+    units = network.units
+    rows = [shapes.row[names[feeds][i % len(names[feeds])]] for i, feeds in enumerate(units.generating.tolist())]
+    shape = shapes.values[rows].reshape(len(rows), -1).T.astype(np.float64)
+    draw_w = units.sign * shape / shape.mean(axis=0) * np.nan_to_num(units.yearly_wh) / 8_766
+    tangent = np.divide(units.rated_var, units.rated_w, out=np.zeros(len(units)), where=units.rated_w > 0)
+    return Year("the sample's grid", None, network, draw_w, np.maximum(draw_w, 0) * tangent)
+
+
 def year(code: str) -> Year:
     """A SimBench grid with its profiles, for example ``1-LV-urban6--2-sw``."""
     net = simbench.get_simbench_net(code)
-    net.trafo["vector_group"] = "Dyn5"
-    profiles = simbench.get_absolute_values(net, True)
-    steps = len(profiles["load", "p_mw"])
-    draws = [profiles["load", "p_mw"].to_numpy(), -profiles["sgen", "p_mw"].to_numpy(),
-             profiles["storage", "p_mw"].to_numpy()]  # fmt: skip
+    net.trafo["vector_group"], net.trafo["tap_changer_type"] = "Dyn5", "Ratio"  # left out by simbench 1.6
+    absolute = simbench.get_absolute_values(net, True)
+    draws = [absolute["load", "p_mw"].to_numpy(), -absolute["sgen", "p_mw"].to_numpy(),
+             absolute["storage", "p_mw"].to_numpy()]  # fmt: skip
     draw_w = np.concatenate([draw for draw in draws if draw.shape[1]], axis=1) * 1e6
     draw_var = np.zeros_like(draw_w)
-    draw_var[:, : len(net.load)] = profiles["load", "q_mvar"].to_numpy() * 1e6
-    if steps != len(draw_w):
-        raise ValueError("profiles differ in length")
-    return Year(net, as_network(net, np.abs(draw_w).sum(axis=0) / 4), draw_w, draw_var)
+    draw_var[:, : len(net.load)] = absolute["load", "q_mvar"].to_numpy() * 1e6
+    return Year(code, net, as_network(net, np.abs(draw_w).sum(axis=0) / 4), draw_w, draw_var)
 
 
 def as_network(net: Any, yearly_wh: Floats) -> Network:
