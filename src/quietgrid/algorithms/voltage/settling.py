@@ -32,6 +32,8 @@ TOLERANCE = 1e-5
 """Relative voltage: devices stand still when no voltage moves by more."""
 MOST_ROUNDS, MOST_STEPS = 12, 400
 PROBE_VA = 1e3
+SAME_W = 1e-3
+"""Draws as close as this are the same: rounding."""
 AWAKE = 0.1
 """An inverter takes part in Q(U) from this share of its rated power (VDE-AR-N 4105:2018-11, 5.7.2)."""
 
@@ -184,15 +186,15 @@ class Loop:
         Args:
             given: What does not answer. start: (W, var) [t, u] to begin from, for example of the interval before.
 
-        Cost: two or three flows an interval.
+        Cost: one flow an interval where nothing has to answer anew, else two or three.
         """
         w, var = (given.w.copy(), given.var.copy()) if start is None else (start[0].copy(), start[1].copy())
         flow = self.model.flow(w, var, taps=given.taps, source_voltage=given.source)
         found = Settled(flow, w, var, flow.converged.copy(), 1)
         if not len(self.units):
             return found
-        rows = np.flatnonzero(flow.converged)
-        found.still[:] = False
+        found.still[:] = flow.converged & self._rest(flow.voltage, w, var, given)
+        rows = np.flatnonzero(flow.converged & ~found.still)
         rounds = 1
         while len(rows) and rounds < MOST_ROUNDS:
             some = given.of(rows)
@@ -204,6 +206,17 @@ class Loop:
             rows = rows[~found.still[rows] & flow.converged]
             rounds += 1
         return replace(found, rounds=rounds)
+
+    def _rest(self, voltage: Floats, w: Floats, var: Floats, given: Given) -> Flags:
+        """bool [t]: where devices would move no voltage if they answered once more."""
+        units, least, most = self.units, *given.room_w
+        asked = given.w[:, units], given.var[:, units]
+        goal = self._here.answer(voltage[:, self._nodes], *asked, (least[:, units], most[:, units]))
+        moves = (goal[0] - w[:, units]) @ self._falls_w + (goal[1] - var[:, units]) @ self._falls_var
+        others = np.ones(w.shape[1], np.bool_)
+        others[units] = False
+        apart = np.maximum(np.abs(w - given.w), np.abs(var - given.var))[:, others].max(axis=1, initial=0.0)
+        return np.asarray((apart <= SAME_W) & (np.abs(moves).max(axis=1) <= TOLERANCE), np.bool_)
 
     def _linear(self, voltage: Floats, w: Floats, var: Floats, given: Given) -> tuple[Floats, Floats, Floats, Flags]:
         """Rest on the linear grid through a flow: draws [t, u], the voltages it expects, which intervals rest."""
