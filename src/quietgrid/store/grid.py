@@ -108,6 +108,11 @@ class GridTables(Tables):
         row = self._c.execute(sa.select(_network).order_by(_network.c.version.desc()).limit(1)).first()
         return None if row is None else NetworkRow(row.version, row.name, bytes(row.body), row.by, row.at)
 
+    def networks(self) -> list[NetworkRow]:
+        """Every network that was ever in force, the newest first."""
+        rows = self._c.execute(sa.select(_network).order_by(_network.c.version.desc()))
+        return [NetworkRow(row.version, row.name, bytes(row.body), row.by, row.at) for row in rows]
+
     def network_version(self) -> int:
         """The version in force, 0 without one."""
         return int(self._c.execute(sa.select(sa.func.max(_network.c.version))).scalar() or 0)

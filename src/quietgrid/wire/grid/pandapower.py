@@ -60,7 +60,11 @@ class _Reader:
         self.parts = mapping(document.get("_object", document), where)
         name = self.parts.get("name")
         hertz = self.parts.get("f_hz", 50.0)
-        self.draft = Draft(where, FORMAT, name[:200] if isinstance(name, str) and name else Path(where).stem)
+        self.draft = Draft(
+            where,
+            FORMAT,
+            name[:200] if isinstance(name, str) and name else Path(where).stem.removesuffix(".pandapower"),
+        )
         if isinstance(hertz, bool) or not isinstance(hertz, int | float) or not 1 <= hertz <= 1000:
             raise SourceError("the frequency is no number of hertz", where=f"{where}, f_hz", fix="give 50 or 60")
         self.draft.frequency_hz = float(hertz)
