@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quietgrid.algorithms.schedule import aggregated, draw_wh, follow
-from quietgrid.balance.scheduling import LEVEL_UNIT, PlanInputs, plan, schedules
+from quietgrid.balance.scheduling import LEVEL_UNIT, PlanInputs, plan, plan_each, schedules
 from quietgrid.demo import Sample
-from quietgrid.errors import InputError, NotFoundError
+from quietgrid.errors import ForbiddenError, InputError, NotFoundError
 from tests.algorithms.schedule_cases import of_sample
 
 
@@ -81,3 +82,22 @@ def test_another_package_offers_a_schedule(sample: Sample, tmp_path: Path, monke
 def test_the_sums_say_nothing_of_a_home(sample: Sample) -> None:
     look = of_sample(sample)
     assert plan(PlanInputs("a", look, 1.0)).set_points == plan(PlanInputs("a", aggregated(look), 1.0)).set_points
+
+
+def test_only_assets_that_agreed_are_planned(sample: Sample) -> None:
+    look = of_sample(sample)
+    names = [f"battery {n}" for n in range(len(look.storages))]
+    agreed = np.arange(len(names)) % 2 == 0
+    inputs = PlanInputs("each", look, 1.0)
+    some, every = plan_each(inputs, names, agreed), plan_each(inputs, names, agreed | True)
+    assert list(some.names) == names[::2]
+    assert some.draw_w.shape == (len(some.names), 96)
+    rest = plan(inputs).cost_before_micro
+    assert every.schedule.cost_micro < some.schedule.cost_micro < rest
+    other = replace(look.storages, level_wh=np.where(agreed, look.storages.level_wh, 0))
+    without = plan_each(PlanInputs("each", replace(look, storages=other), 1.0), names, agreed)
+    assert (without.draw_w == some.draw_w).all()
+    with pytest.raises(ForbiddenError, match="no asset agreed"):
+        plan_each(inputs, names, agreed & False)
+    with pytest.raises(InputError, match="consents"):
+        plan_each(inputs, names, agreed[1:])

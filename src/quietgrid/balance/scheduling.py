@@ -5,19 +5,21 @@ Pure and quick: no clock, no store. What a home does with its signal is `algorit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.metadata import entry_points
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quietgrid.algorithms.schedule import BUILT_IN, Schedule, aggregated, draw_wh, scheduled, trajectories
+from quietgrid.algorithms.schedule import BUILT_IN, Schedule, aggregated, draw_wh, optimum, scheduled, trajectories
 from quietgrid.algorithms.schedule.aggregate import cost_micro, peak_w
-from quietgrid.errors import InputError, NotFoundError
+from quietgrid.errors import ForbiddenError, InputError, NotFoundError
 from quietgrid.model.grid import SetPoint, SetPointKind
 from quietgrid.model.quantity import MICRO
-from quietgrid.model.schedule import HOUR_S, Ints, Outlook, Scheduled
+from quietgrid.model.schedule import HOUR_S, Ints, Outlook, Scheduled, Storages
 from quietgrid.model.signal import Signal, SignalKind
 
 ENTRY_POINTS = "quietgrid.schedules"
@@ -131,6 +133,46 @@ def plan(inputs: PlanInputs) -> Plan:
         cost_micro(given, idle), done.cost_micro, peak_w(given, idle), done.peak_w, done.level_wh,
         done.price_micro_per_kwh, done.bound, _reasons(given, idle, done),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AssetPlan:
+    """What each asset that agreed is to do.
+
+    Args:
+        names: Of the assets that agreed, in order. draw_w: int64 [n, t], what each draws (negative: gives).
+        level_wh: int64 [n, t], in each at the end of each interval. schedule: what comes of it.
+    """
+
+    names: tuple[str, ...]
+    draw_w: Ints
+    level_wh: Ints
+    schedule: Scheduled
+
+
+def plan_each(inputs: PlanInputs, names: Sequence[str], agreed: NDArray[np.bool_]) -> AssetPlan:
+    """Plan assets one by one, those that agreed to it; the others' doings stay in the groups' net.
+
+    Args:
+        inputs: `inputs.outlook.storages` has one row an asset. names: n. agreed: bool [n], whose owner consents to be
+            planned by name for this window.
+
+    Raises:
+        ForbiddenError: nobody agreed. InputError: lists that do not fit. InfeasibleError: the caps cannot be kept.
+
+    Privacy: sees levels and limits of the assets that agreed, and of no other: other rows are dropped first.
+    Cost: 12 CPU seconds for 1,000 assets and 96 intervals.
+    """
+    store = inputs.outlook.storages
+    if len(names) != len(store) or agreed.shape != (len(store),):
+        raise InputError(f"{len(names)} names and {len(agreed)} consents for {len(store)} assets", where="assets")
+    if not agreed.any():
+        raise ForbiddenError("no asset agreed to be planned by name", where=inputs.id, fix="plan the groups' sums")
+    own = Storages(*(getattr(store, field.name)[agreed] for field in fields(Storages)))
+    outlook = replace(inputs.outlook, storages=own)
+    done = optimum(outlook, by="each")
+    watts = draw_wh(own, done.level_wh) * HOUR_S // outlook.window.resolution
+    return AssetPlan(tuple(compress(names, agreed.tolist())), watts, done.level_wh, done)
 
 
 def _idle(outlook: Outlook) -> Ints:
