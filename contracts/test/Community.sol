@@ -22,7 +22,6 @@ abstract contract Community is Test {
         manager.grantRole(Roles.ENGINE, engine, 0);
         manager.grantRole(Roles.REGULATOR, regulator, 0);
         manager.grantRole(Roles.GUARDIAN, guardian, 0);
-        manager.grantRole(Roles.UTILITY, utility, 0);
         manager.grantRole(Roles.GOVERNANCE, address(this), 0);
     }
 

@@ -155,3 +155,52 @@ def test_npm_licences() -> None:
     for name, entry in lock["packages"].items():
         if name and not entry.get("dev") and name not in unstated_in_lock:
             assert entry["license"] in allowed, name
+
+
+CONTRACT_LICENCES = {
+    "contracts": {"MIT", "MIT OR Apache-2.0", "ISC", "0BSD"},
+    "contracts/confidential": {
+        "MIT", "(MIT OR CC0-1.0)", "ISC", "0BSD", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "MPL-2.0", "Python-2.0",
+        "BlueOak-1.0.0",
+    },
+}  # fmt: skip
+FETCHED_ONLY = {
+    # The Safe's compiled contract is read from where npm put it and deployed unchanged; nothing of it is in this tree.
+    "contracts": {"@safe-global/safe-smart-account": "LGPL-3.0"},
+    # A package of its own that only who wants it installs; the licence grants no patents (its README says so).
+    "contracts/confidential": dict.fromkeys(
+        (
+            "@fhevm/hardhat-plugin", "@fhevm/host-contracts", "@fhevm/mock-utils", "@fhevm/solidity",
+            "@zama-fhe/relayer-sdk", "node-tfhe", "node-tkms", "tfhe", "tkms",
+        ),
+        "BSD-3-Clause-Clear",
+    ),
+}  # fmt: skip
+SAYS_IT_THE_OLD_WAY = {"memorystream"}
+"""MIT, by its `licenses` list."""
+
+
+@pytest.mark.parametrize("folder", sorted(CONTRACT_LICENCES))
+def test_licences_of_the_contracts_packages(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text(encoding="utf-8"))
+    seen = set()
+    for path, entry in lock["packages"].items():
+        name = path.rpartition("node_modules/")[2]
+        if not path or name in SAYS_IT_THE_OLD_WAY:
+            continue
+        seen.add(name)
+        if name in FETCHED_ONLY[folder]:
+            assert entry["license"] == FETCHED_ONLY[folder][name], path
+        else:
+            assert entry["license"] in CONTRACT_LICENCES[folder], path
+        installed = ROOT / folder / path / "package.json"
+        if installed.exists():
+            stated = json.loads(installed.read_text(encoding="utf-8")).get("license", entry["license"])
+            assert stated == entry["license"], f"{path}: installed is another licence than the lock says"
+    assert set(FETCHED_ONLY[folder]) <= seen
+
+
+def test_nothing_of_a_fetched_package_is_in_the_tree() -> None:
+    assert [path for path in tracked() if "node_modules" in path.parts] == []
+    artifacts = [path for path in tracked() if path.parent.name == "artifacts" and path.name.startswith("Safe")]
+    assert artifacts == []

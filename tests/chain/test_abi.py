@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,3 +77,18 @@ def test_a_call_is_read_back() -> None:
     assert abi.decode_call("DailyRoots", made.data) is None
     assert abi.decode_call("CommunityParameters", made.data[:20]) is None
     assert abi.decode_call("CommunityParameters", b"") is None
+
+
+def test_the_id_an_interface_names_is_that_of_its_functions() -> None:
+    """ERC-165: the xor of the selectors. What the documentation of `IEnergyTrading` says is computed anew."""
+    text = (Path(__file__).resolve().parents[2] / "contracts" / "src" / "market" / "IEnergyTrading.sol").read_text()
+    said = re.findall(r"ERC-165 id (0x[0-9a-f]{8})", text)
+    declared = re.findall(r"function (\w+)\(([^)]*)\)", text)
+    entries = [e for e in artifact("EnergyTrading").abi if e["type"] == "function"]
+    found = 0
+    for name, inputs in declared:
+        takes = [one.split()[0].replace("OrderType", "uint8") for one in inputs.split(",")]
+        (entry,) = [e for e in entries if e["name"] == name and [i["type"] for i in e["inputs"]] == takes]
+        found ^= int.from_bytes(abi.selector(entry), "big")
+    assert len(declared) == 4
+    assert said == [f"0x{found:08x}"]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from quietgrid.chain import abi
+from quietgrid.chain.accounts import Account
 from quietgrid.chain.built import safe_is_there
-from quietgrid.chain.node import Anvil
+from quietgrid.chain.client import Chain
+from quietgrid.chain.direct import send
+from quietgrid.chain.node import Anvil, fund
+from quietgrid.chain.safe import operation
 from quietgrid.crypto.public import merkle
 from quietgrid.errors import ConfigError
 from quietgrid.model.posting import Posting
-from quietgrid.model.sending import SendState
+from quietgrid.model.sending import Sending, SendState
 from quietgrid.runtime.chain_at import ChainFolder, chain_at, treasury
 from quietgrid.runtime.chain_audit import compare
 from quietgrid.runtime.onchain import OnChain
@@ -59,8 +64,6 @@ def ready(store: PlatformStore, anvil: Anvil, tmp_path: Path) -> Callable[[], tu
 
     def made() -> tuple[OnChain, Settling]:
         onchain = chain_at(folder, anvil.url, store)
-        from quietgrid.chain.client import Chain
-
         paid_from = treasury(folder, Chain(anvil.url), onchain.addresses)
         return onchain, Settling(store, onchain, paid_from, RESOLUTION, 15)
 
@@ -68,8 +71,6 @@ def ready(store: PlatformStore, anvil: Anvil, tmp_path: Path) -> Callable[[], tu
 
 
 def lines(store: PlatformStore, onchain: OnChain, anvil: Anvil, tmp_path: Path) -> dict[str, bool]:
-    from quietgrid.chain.client import Chain
-
     chain = Chain(anvil.url)
     payees = treasury(ChainFolder(tmp_path / "state"), chain, onchain.addresses).payees
     return {line.what: line.holds for line in compare(store, chain, onchain.addresses, payees)}
@@ -181,8 +182,6 @@ def test_a_key_that_is_gone_is_not_made_anew(
     ready: Callable[[], tuple[OnChain, Settling]], anvil: Anvil, tmp_path: Path
 ) -> None:
     """A fresh key would sign what the Safe refuses, and a fresh payee would be paid instead of the organisation."""
-    from quietgrid.chain.client import Chain
-
     onchain, _ = ready()
     folder = ChainFolder(tmp_path / "state")
     for name in ("operator-1", "tax"):
@@ -194,3 +193,131 @@ def test_a_key_that_is_gone_is_not_made_anew(
             treasury(folder, Chain(anvil.url), onchain.addresses)
         assert not key.exists()
         key.write_bytes(kept)
+
+
+def another_operation(folder: ChainFolder, chain: Chain, addresses: Mapping[str, str]) -> None:
+    """Two owners do something of their own with the account: its number is used up."""
+    owners = [folder.account(f"operator-{n}") for n in (1, 2)]
+    call = abi.call("EnergyToken", addresses["EnergyToken"], "approve", owners[0].address, 0)
+    found = operation(chain, addresses["OperatorSafe"], [call], addresses["SafeBundler"])
+    execution = found.execution({owner.address: found.signed_by(owner) for owner in owners})
+    fund(chain, owners[0].address)
+    send(chain, owners[0], execution)
+
+
+def settlement_state(store: PlatformStore) -> SendState:
+    with store.read() as tx:
+        return tx.chain.newest(KEY)[0].state
+
+
+def all_sendings(store: PlatformStore) -> list[Sending]:
+    with store.read() as tx:
+        return tx.chain.sendings()
+
+
+def signed_again(store: PlatformStore) -> int:
+    with store.read() as tx:
+        return len(tx.log.entries(action="settle.again"))
+
+
+@pytest.mark.parametrize("when", ["before it is sent", "in the same block"])
+def test_a_number_that_went_to_another_operation(
+    ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore, anvil: Anvil, tmp_path: Path, when: str
+) -> None:
+    """The signatures name a number that is gone: they are made anew, once, and the period is paid once."""
+    onchain, settling = ready()
+    folder, chain = ChainFolder(tmp_path / "state"), Chain(anvil.url)
+    post(store, PERIOD)
+    settling.step()
+    if when == "before it is sent":
+        another_operation(folder, chain, onchain.addresses)
+    else:  # it passes the pre-flight, and the other is first in the block
+        chain.ask("evm_setAutomine", False)
+        onchain.step()
+        chain.ask("anvil_dropAllTransactions")
+        chain.ask("evm_setAutomine", True)
+        another_operation(folder, chain, onchain.addresses)
+        with store.read() as tx:
+            (attempt,) = tx.chain.newest(KEY)[0].attempts
+        chain.send(attempt.raw)
+    for _ in range(4):
+        onchain.step()
+    assert settlement_state(store) is SendState.FAILED
+    onchain, settling = ready()  # whatever died meanwhile
+    assert settling.step() == f"bills {PERIOD}"
+    deadline = time.monotonic() + 60
+    while any(one.state is not SendState.CONFIRMED for one in all_sendings(store)) and time.monotonic() < deadline:
+        onchain.step()  # what was dropped is sent again after a few seconds
+        assert settling.step() == ""
+        time.sleep(0.2)
+    assert settlement_state(store) is SendState.CONFIRMED
+    assert signed_again(store) == 1
+    found = lines(store, onchain, anvil, tmp_path)
+    assert all(found.values()), [what for what, holds in found.items() if not holds]
+
+
+def test_what_somebody_else_sent_is_not_paid_again(
+    ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore, anvil: Anvil, tmp_path: Path
+) -> None:
+    """The signed operation is public once it was sent; whoever sends it first pays the period, and ours is refused."""
+    onchain, settling = ready()
+    chain, stranger = Chain(anvil.url), Account.generate()
+    post(store, PERIOD)
+    settling.step()
+    with store.read() as tx:
+        (ours,) = tx.chain.newest(KEY)
+    fund(chain, stranger.address)
+    send(chain, stranger, abi.Call(ours.to, ours.data, ours.what))
+    for _ in range(4):
+        onchain.step()
+    assert settlement_state(store) is SendState.FAILED
+    for _ in range(3):
+        assert settling.step() == ""
+        onchain.step()
+    assert settlement_state(store) is SendState.CONFIRMED
+    assert signed_again(store) == 0
+    found = lines(store, onchain, anvil, tmp_path)
+    assert all(found.values()), [what for what, holds in found.items() if not holds]
+    post(store, PERIOD + 30 * PER_DAY)
+    assert settling.step() == f"bills {PERIOD + 30 * PER_DAY}"  # and the next period goes on
+
+
+def test_a_refusal_with_another_reason_waits_for_a_person(
+    ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore, anvil: Anvil, tmp_path: Path
+) -> None:
+    onchain, settling = ready()
+    chain, guardian = Chain(anvil.url), ChainFolder(tmp_path / "state").account("guardian-0")
+    fund(chain, guardian.address)
+    send(chain, guardian, abi.call("EnergyToken", onchain.addresses["EnergyToken"], "pause"))
+    post(store, PERIOD)
+    settling.step()
+    for _ in range(4):
+        onchain.step()
+        settling.step()
+    assert settlement_state(store) is SendState.FAILED
+    assert signed_again(store) == 0
+
+
+def test_each_stage_is_settled_on_its_own(
+    ready: Callable[[], tuple[OnChain, Settling]], store: PlatformStore, anvil: Anvil, tmp_path: Path
+) -> None:
+    """Rewards of a period beside its bills: two batches, two ids, the books and the chain agree."""
+    onchain, settling = ready()
+    post(store, PERIOD)
+    fees = [
+        Posting(f"reward {n}", f"home:{n:016x}", "supplier:response", 1_000 + n, 500, "reward") for n in range(HOMES)
+    ]
+    with store.begin() as tx:
+        tx.postings.post(fees, PERIOD)
+    assert settling.step() == f"bills {PERIOD}"
+    for _ in range(3):
+        onchain.step()
+    assert settling.step() == f"rewards {PERIOD}"
+    for _ in range(3):
+        onchain.step()
+    assert settling.step() == ""
+    with store.read() as tx:
+        assert set(tx.postings.batches()) == {f"bills {PERIOD}", f"rewards {PERIOD}"}
+        assert tx.postings.unsettled() == []
+    found = lines(store, onchain, anvil, tmp_path)
+    assert all(found.values()), [what for what, holds in found.items() if not holds]

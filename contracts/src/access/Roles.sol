@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title Roles
 /// @notice Who may do what, as numbers of the community's AccessManager. Every restricted function of every contract is
-/// given to exactly one of these roles by `quietgrid chain deploy` (the table is `quietgrid.chain.roles`).
+/// given to exactly one of these roles by `quietgrid chain deploy` (the table is `quietgrid.chain.plan`).
 /// @dev 0 is OpenZeppelin's ADMIN_ROLE; after the hand-over only the timelock has it.
 library Roles {
     /// @notice The community's operator account: a 2-of-n Safe. Registers, funds, configures.
@@ -18,6 +18,4 @@ library Roles {
     uint64 internal constant CONTRACT = 5;
     /// @notice The timelock: what only an executed vote may change.
     uint64 internal constant GOVERNANCE = 6;
-    /// @notice A verified utility.
-    uint64 internal constant UTILITY = 7;
 }

@@ -131,7 +131,7 @@ contract HandOverTest is SafeAccount {
     }
 
     function test_TheDeployerCanDoNothing() public {
-        for (uint64 role = 0; role <= Roles.UTILITY; ++role) {
+        for (uint64 role = 0; role <= Roles.GOVERNANCE; ++role) {
             (bool has,) = manager.hasRole(role, deployer);
             vm.assertFalse(has);
         }

@@ -40,7 +40,6 @@ class Role(IntEnum):
     GUARDIAN = 4
     CONTRACT = 5
     GOVERNANCE = 6
-    UTILITY = 7
 
 
 DAY_S = 86_400
