@@ -32,7 +32,7 @@ from quietgrid.model.schedule import Aim, Ints, Objective, Outlook, Scheduled
 NAME = "balance"
 
 HOMES, PEAK_PRICE = 1_000, 5_000_000
-WITHIN, TIMES_LESS = 0.01, 100
+WITHIN, TIMES_LESS, CLOSER = 0.01, 100, 0.005
 MONTH = Objective(Aim.MIX, peak_micro_per_kw=PEAK_PRICE, stored_micro_per_kwh=230_000)
 
 
@@ -93,7 +93,7 @@ def run(quick: bool) -> dict[str, Any]:
     alike = reached(look)
     sums = alternate({"sums": lambda: trajectories(aggregated(look), aggregate(look))}, 3 if quick else 9)["sums"]
     hours = np.random.default_rng(1).choice([1, 2, 4], homes)
-    differing = reached(replace(look, storages=batteries(stored(homes), hours)))
+    differing = reached(replace(look, storages=batteries(stored(homes), hours)), CLOSER)
     months, _, _ = operated(7 if quick else 28, 4 if quick else 1)
     rest = months["rest"]
     shown = {

@@ -114,19 +114,22 @@ def month(net: Ints, price: Ints, aim: Objective) -> tuple[Outlook, Ints]:
 def check_operation(net: Ints, price: Ints) -> None:
     aim = Objective(Aim.MIX, peak_micro_per_kw=1_000_000, stored_micro_per_kwh=150_000)
     look, known = month(net, price, aim)
-    foreseen = roll(look, known, aggregate, Rhythm(48, 4), WEEK)
-    perfect = roll(look, known, aggregate, Rhythm(48, 4), None)
-    simple = roll(look, known, greedy, Rhythm(48, 4), WEEK)
+    foreseen = roll(look, known, aggregate, Rhythm(48, 7), WEEK)
+    perfect = roll(look, known, aggregate, Rhythm(48, 7), None)
+    simple = roll(look, known, greedy, Rhythm(48, 7), WEEK)
     best = aggregate(look).bound
     resting = int((np.maximum(look.net_wh, 0) * look.import_price).sum()
                   - (np.maximum(-look.net_wh, 0) * look.export_price).sum()) / 1e9  # fmt: skip
     for done in (foreseen, perfect, simple):
         assert_keeps_limits(look.storages, done.level_wh, 1_800)
         assert done.level_wh[0, -1] >= look.storages.end_wh[0] - 2
-        assert (done.plans, done.refused) == (84, 0)
+        assert (done.plans, done.refused) == (48, 0)
     total = [one.cost_micro / 1e6 + one.peak_w / 1e3 for one in (perfect, foreseen)]
     assert best - 0.1 <= total[0] + 0.15 * (look.storages.capacity_wh[0] / 1e3)
     assert total[0] <= total[1] + 0.005 * abs(total[1])
+    watched = roll(look, known, aggregate, Rhythm(48, 7, live=True), WEEK)
+    assert_keeps_limits(look.storages, watched.level_wh, 1_800)
+    assert watched.cost_micro / 1e6 + watched.peak_w / 1e3 <= total[1] * 1.001
     assert foreseen.cost_micro / 1e6 < resting
 
 
