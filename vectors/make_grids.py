@@ -5,7 +5,7 @@
 
 `NAME/*.csv`: SimBench's own format, without profiles. `NAME.pandapower.json`: the same grid as `pandapower.to_json`
 writes it, without profiles, results and standard types. `NAME.flows.json`: what every unit draws at four moments of
-2016, and the voltages and losses pandapower finds for it.
+2016, and the voltages and losses pandapower finds for it. `cigre-mv`: a grid with open switches, at rated power.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandapower as pp
+import pandapower.networks as networks
 import simbench
 from simbench.networks.extract_simbench_grids_from_csv import (
     complete_data_path,
@@ -82,18 +83,33 @@ def grid(code: str) -> Any:
     return net
 
 
+def saved(net: Any) -> str:
+    """The net as `pandapower.to_json` writes it, without what a grid does not need."""
+    whole = json.loads(pp.to_json(net))
+    whole["_object"] = {
+        key: value for key, value in whole["_object"].items()
+        if not key.startswith(("res_", "_", *LEFT_OUT))
+        and not (isinstance(value, dict) and '"data":[]' in str(value.get("_object", "")))
+    }  # fmt: skip
+    return json.dumps(whole, separators=(",", ":")) + "\n"
+
+
+def cigre(target: Path) -> None:
+    """CIGRE's medium-voltage benchmark as pandapower has it: two transformers, open switches at one end of lines."""
+    net = networks.create_cigre_network_mv(with_der="pv_wind")
+    (target / "cigre-mv.pandapower.json").write_text(saved(net))
+    pp.runpp(net, trafo_model="pi", tolerance_mva=1e-10, max_iteration=ITERATIONS)
+    voltage = [None if np.isnan(one) else round(one, 12) for one in net.res_bus.vm_pu]
+    (target / "cigre-mv.flows.json").write_text(json.dumps({"voltage": voltage}, separators=(",", ":")) + "\n")
+
+
 def main(target: Path) -> None:
     """Make the files of every grid."""
     for name, code in GRIDS.items():
         write_csv(code, target / name)
         (target / f"{name}.flows.json").write_text(json.dumps(flows(grid(code)), separators=(",", ":")) + "\n")
-        saved = json.loads(pp.to_json(grid(code)))
-        saved["_object"] = {
-            key: value for key, value in saved["_object"].items()
-            if not key.startswith(("res_", "_", *LEFT_OUT))
-            and not (isinstance(value, dict) and '"data":[]' in str(value.get("_object", "")))
-        }  # fmt: skip
-        (target / f"{name}.pandapower.json").write_text(json.dumps(saved, separators=(",", ":")) + "\n")
+        (target / f"{name}.pandapower.json").write_text(saved(grid(code)))
+    cigre(target)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,15 @@ def test_flows_as_pandapower(name: str, reader: str) -> None:
     assert flow.loading[:, :-1].max(axis=1) == pytest.approx(column("largest_line_loading"), abs=1e-6)
 
 
+def test_open_switches_flow_as_in_pandapower() -> None:
+    network = read_pandapower(GRIDS / "cigre-mv.pandapower.json").network
+    voltage = json.loads((GRIDS / "cigre-mv.flows.json").read_text(encoding="utf-8"))["voltage"]
+    assert (~network.lines.from_closed | ~network.lines.to_closed).sum() == 3
+    units = network.units
+    flow = Model(network).flow((units.sign * units.rated_w)[None], units.rated_var[None])
+    assert flow.voltage[0] == pytest.approx(np.array(voltage), abs=CLOSE)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_both_formats_are_one_network(name: str) -> None:
     one, two = READERS["simbench"](name), READERS["pandapower"](name)
