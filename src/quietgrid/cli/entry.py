@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vote": ("quietgrid.cli.vote", "Votes with GRID: list, propose, cast, queue, execute."),
     "asset": ("quietgrid.cli.asset", "Assets owned together: register, maintain, permit, shares, revenue."),
     "reward": ("quietgrid.cli.reward", "What your bills owe you: see it, claim it from a fresh address."),
-    "grid": ("quietgrid.cli.grid", "The grid: import, check, draw, show, export, undo."),
+    "grid": ("quietgrid.cli.grid_app", "The grid: status, plans, alarms, emergency stop; import, check, draw."),
     "config": ("quietgrid.cli.config", "Show the settings and where each comes from."),
     "doctor": ("quietgrid.cli.doctor", "Look at this machine: what is there, what is missing, how to fix it."),
     "version": ("quietgrid.cli.version", "Say which version this is."),
