@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title IEnergyTrading
 /// @notice Orders for energy, matched and settled one by one: what seed system 004 asks a trading contract to speak.
-/// @dev ERC-165 id 0x53e10a11, the xor of the four selectors. Amounts in Wh, prices in micro-units per kWh, times in
+/// @dev ERC-165 id 0x6be03217, the xor of the four selectors. Amounts in Wh, prices in micro-units per kWh, times in
 /// unix seconds; an order may be matched until its expiry, the second included.
 interface IEnergyTrading {
     /// @notice Which side of the market.
