@@ -22,6 +22,7 @@ HALVINGS = 7
 LOWERINGS = 100
 CORRECTIONS = 6
 MARGIN = 1e-5
+"""Below the limit, relative: what linear programs aim at."""
 Percent = NDArray[np.int64]
 Voltages = Callable[[NDArray[np.intp], Floats], Floats]
 """(rows, feed-in limits [rows, u] in W) -> node voltages [rows, n]."""
@@ -86,18 +87,18 @@ def least_cuts(high: float, feeding_w: Floats, effect: Floats, voltages: Voltage
     Source: HiGHS (MIT); the linear model is the usual first-order one.
     """
     everything = np.arange(len(feeding_w))
-    rise = np.nan_to_num(voltages(everything, np.full_like(feeding_w, np.inf)) - high, nan=-1.0)
-    need = rise.copy()
-    cuts = np.zeros_like(feeding_w)
+    need = np.nan_to_num(voltages(everything, np.full_like(feeding_w, np.inf)) - high, nan=-1.0)
+    cuts, best = np.zeros_like(feeding_w), np.full(len(feeding_w), np.inf)
+    kept = feeding_w.copy()  # nothing fed in, where nothing less is found to do
     for _ in range(CORRECTIONS):
-        open_rows = np.flatnonzero((rise > MARGIN).any(axis=1))
-        for row in open_rows.tolist():
-            cuts[row] = _least(need[row] + MARGIN, feeding_w[row], effect)
-        most = np.where(cuts > 0, feeding_w - cuts, np.inf)
-        found = np.nan_to_num(voltages(open_rows, most[open_rows]) - high, nan=-1.0)
-        rise[open_rows] = found
-        need[open_rows] += np.maximum(found, 0.0) * 1.2
-    return np.where(cuts > 0, feeding_w - cuts, np.inf)
+        for row in everything.tolist():
+            cuts[row] = _least(need[row], feeding_w[row], effect)
+        over = np.nan_to_num(voltages(everything, np.where(cuts > 0, feeding_w - cuts, np.inf)) - high, nan=-1.0)
+        better = (over.max(axis=1) <= 0) & (cuts.sum(axis=1) < best)
+        kept[better], best[better] = cuts[better], cuts[better].sum(axis=1)
+        # where the true flow is off the linear one, in either direction, ask for as much more or less
+        need = np.where((need > 0) | (over > 0), need + over + MARGIN, need)
+    return np.where(kept > 0, feeding_w - kept, np.inf)
 
 
 def _least(need: Floats, feeding: Floats, effect: Floats) -> Floats:
