@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from fastapi.testclient import TestClient
 
+from quietgrid.accounts import Role, new_token, token_hash
+from quietgrid.api import create_app
 from quietgrid.model.grid import MeasuredKind, Measurement
-from tests.api.town import Town, found_town
+from tests.api.town import BASE, Town, found_town
 
 GRID = "/api/v1/grid"
 
@@ -71,7 +75,7 @@ def test_a_plan_takes_two_people_and_can_be_taken_back(town: Town) -> None:
     assert plan["peak_after_w"] < plan["peak_before_w"]
     assert plan["set_points"]
     at = f"{GRID}/plans/{plan['number']}"
-    assert operator.post(f"{at}/approve", json={}).status_code == 403
+    assert operator.post(f"{at}/approve", json={}).status_code == 409
     assert household.get(f"{GRID}/signals").json()["signals"] == []
     done = analyst.post(f"{at}/approve", json={"why": "agreed"})
     assert done.status_code == 200, done.text
@@ -96,8 +100,8 @@ def test_a_stop_takes_two_people_and_so_does_its_end(town: Town) -> None:
     operator, analyst = town.client("operator"), town.client("analyst")
     assert analyst.post(f"{GRID}/emergency/agree").status_code == 409
     assert operator.post(f"{GRID}/emergency", json={"why": "smoke"}).status_code == 201
-    assert operator.post(f"{GRID}/emergency/agree").status_code == 403
-    assert analyst.post(f"{GRID}/emergency/withdraw").status_code == 403
+    assert operator.post(f"{GRID}/emergency/agree").status_code == 409
+    assert analyst.post(f"{GRID}/emergency/withdraw").status_code == 409
     assert operator.get(f"{GRID}/status").json()["market"]["open"] is True
     assert analyst.post(f"{GRID}/emergency/agree").json()["state"] == "stopped"
     found = operator.get(f"{GRID}/status").json()
@@ -106,7 +110,7 @@ def test_a_stop_takes_two_people_and_so_does_its_end(town: Town) -> None:
     plan = operator.post(f"{GRID}/balance", json={"why": "evening peak"}).json()
     assert analyst.post(f"{GRID}/plans/{plan['number']}/approve", json={}).status_code == 409
     assert operator.post(f"{GRID}/emergency/resume", json={"why": "all clear"}).json()["state"] == "stopped"
-    assert operator.post(f"{GRID}/emergency/resume", json={"why": "all clear"}).status_code == 403
+    assert operator.post(f"{GRID}/emergency/resume", json={"why": "all clear"}).status_code == 409
     assert analyst.post(f"{GRID}/emergency/resume", json={"why": "looked at it"}).json()["state"] == "ended"
 
 
@@ -137,3 +141,47 @@ def test_an_alarm_is_acknowledged_once(town: Town) -> None:
     assert town.client("analyst").post(f"{GRID}/alarms/{name}/acknowledge").status_code == 403
     assert operator.get(f"{GRID}/status").json()["unseen"] == len(alarms) - 1
     assert operator.post(f"{GRID}/alarms/000000000000/acknowledge").status_code == 404
+
+
+def test_limits_say_how_much_more(town: Town) -> None:
+    found = town.client("analyst").get(f"{GRID}/limits").json()
+    assert [g["group"] for g in found["groups"]] == ["Orchard Hill", "Mill Lane"]
+    assert all(0 < g["import_w"] < 400_000 and 0 < g["export_w"] < 400_000 for g in found["groups"])
+    assert found["tightest"]
+
+
+def test_metrics_are_for_this_machine_a_session_or_a_key_and_name_no_home(town: Town) -> None:
+    text = town.client("operator").get("/metrics").text
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(
+        re.fullmatch(r'[a-z_]+(\{[a-z0-9_]+="[^"]*"(,[a-z0-9_]+="[^"]*")*\})? -?[0-9.e+-]+', line) for line in lines
+    )
+    assert any(line.startswith('quietgrid_grid_voltage_ratio{group="Mill Lane",quantile="p50"} 1.0') for line in lines)
+    labels = set(re.findall(r'([a-z0-9_]+)="', text))
+    assert labels == {"keyholder", "state", "priority", "breaker", "group", "quantile", "branch"}
+    assert town.client("household").get("/metrics").status_code == 403
+    here = TestClient(town.app, base_url=BASE, client=("127.0.0.1", 1))  # type: ignore[arg-type]
+    assert here.get("/metrics").status_code == 200
+    assert here.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 401
+    assert town.client().get("/metrics").status_code == 401
+    public = create_app(town.community.platform, replace(town.settings, public_url="https://grid.example"))
+    there = TestClient(public, base_url="https://grid.example", client=("127.0.0.1", 1))
+    assert there.get("/metrics").status_code == 401
+
+
+def test_a_key_reads_metrics_and_nothing_else(town: Town) -> None:
+    token, other = new_token(), new_token()
+    account, _ = town.services.accounts.found("Prometheus", Role.AUDITOR)
+    with town.services.store.begin() as tx:
+        expires = town.services.now() + 60.0
+        tx.people.add_api_key(token_hash(token), account.id, "metrics", ["metrics"], expires)
+        tx.people.add_api_key(token_hash(other), account.id, "other", ["totals"], expires)
+    client = town.client()
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert client.get(f"{GRID}/status", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {other}"}).status_code == 403
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {new_token()}"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
+    with town.services.store.begin() as tx:
+        tx.people.disable(account.id)
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code == 401

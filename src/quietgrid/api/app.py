@@ -23,6 +23,7 @@ from quietgrid.api.routes import chain as on_chain
 from quietgrid.api.routes import feeds as watched
 from quietgrid.api.routes import governance as votes
 from quietgrid.api.routes import grid as operated
+from quietgrid.api.routes import metrics as counted
 from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
@@ -104,4 +105,5 @@ def create_app(
     for module in (*desks, watched, operated):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
+    app.include_router(counted.router, responses=_ERRORS)
     return app

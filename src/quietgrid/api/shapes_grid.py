@@ -234,6 +234,23 @@ class Network(BaseModel):
     rated_w: dict[str, dict[str, int]] = Field(description="Group -> kind of unit -> watts together.")
 
 
+class GroupLimits(BaseModel):
+    """How much more a group alone may draw or feed in, beyond what it did."""
+
+    group: Group
+    import_w: int = Field(examples=[41000])
+    export_w: int = Field(examples=[38000])
+
+
+class Limits(BaseModel):
+    """The limits around the newest interval with totals."""
+
+    start: Time
+    resolution: int
+    groups: list[GroupLimits]
+    tightest: str = Field(examples=["voltage of Bus 50 high"], description="The limit that binds first.")
+
+
 class SetPoint(BaseModel):
     """An instruction; behind its end the safe value holds."""
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from quietgrid.balance import rules as decide
 from quietgrid.balance.service import BREAKERS, Grid, breaker
-from quietgrid.errors import ConflictError, ForbiddenError, InputError, UnavailableError
+from quietgrid.errors import ConflictError, InputError, UnavailableError
 from quietgrid.model.grid import Alarm
 from quietgrid.model.operation import BalancePlan, BreakerState, EmergencyStop, PlanState, Proposal, StopState
 from quietgrid.store.stores import PlatformTx
@@ -50,8 +50,8 @@ class Decisions:
         """Dispatch a plan: its set-points that have not ended are sent.
 
         Raises:
-            ForbiddenError: whoever made it cannot approve it. ConflictError: it is not waiting, or over, or the grid is
-                stopped. UnavailableError: a breaker is open.
+            ConflictError: whoever made it cannot approve it; it is not waiting, or over, or the grid is stopped.
+            UnavailableError: a breaker is open.
         """
         grid, now = self._grid, self._grid.clock.now()
         with grid.store.begin() as tx:
@@ -135,7 +135,7 @@ class Decisions:
         """Agree to the stop somebody else asked for: set-points end, markets halt.
 
         Raises:
-            ForbiddenError: the same person asked. ConflictError: none is asked for.
+            ConflictError: the same person asked, or none is asked for.
         """
         now = self._grid.clock.now()
         with self._grid.store.begin() as tx:
@@ -155,12 +155,12 @@ class Decisions:
         """Take the own request for a stop back.
 
         Raises:
-            ForbiddenError: somebody else asked. ConflictError: none is asked for.
+            ConflictError: somebody else asked, or none is asked for.
         """
         with self._grid.store.begin() as tx:
             stop = _in(tx, StopState.ASKED, "no stop is asked for")
             if stop.asked_by != by:
-                raise ForbiddenError("somebody else asked for this stop", where=f"stop {stop.number}", fix="ask them")
+                raise ConflictError("somebody else asked for this stop", where=f"stop {stop.number}", fix="ask them")
             stop = replace(stop, state=StopState.WITHDRAWN, ended_at=self._grid.clock.now())
             tx.grid.save_stop(stop)
             tx.log.append(by, "grid.stop.withdraw", f"stop {stop.number}")
@@ -172,7 +172,7 @@ class Decisions:
         Markets stay halted until their breaker has closed by itself, and until the chain's own stop is ended by a vote.
 
         Raises:
-            ForbiddenError: the same person asked. ConflictError: nothing is stopped.
+            ConflictError: the same person asked, or nothing is stopped.
         """
         now, reason = self._grid.clock.now(), reason_of(why)
         with self._grid.store.begin() as tx:
@@ -213,8 +213,8 @@ def _waits(plan: BalancePlan, by: str) -> None:
         raise _same_person(f"plan {plan.number}")
 
 
-def _same_person(where: str) -> ForbiddenError:
-    return ForbiddenError("this takes a second person", where=where, fix="have somebody else decide")
+def _same_person(where: str) -> ConflictError:
+    return ConflictError("this takes a second person", where=where, fix="have somebody else decide")
 
 
 def _in(tx: PlatformTx, state: StopState, otherwise: str) -> EmergencyStop:

@@ -26,8 +26,10 @@ from quietgrid.balance.voltage import VoltageSettings, decide
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.interval import Window
+from quietgrid.model.limits import Limits
 from quietgrid.model.network import Floats, Network, Rows
 from quietgrid.model.operation import BreakerState, GridState, Standing, StopState
+from quietgrid.runtime.grid_limits import newest_limits
 from quietgrid.runtime.grid_network import pack, unpack
 from quietgrid.runtime.grid_planning import Planning
 from quietgrid.runtime.grid_totals import GroupFlow, group_totals, newest_flows
@@ -235,6 +237,18 @@ class GridRun:
             return []
         with self._store.read() as tx:
             return newest_flows(tx, model.network.groups, self._platform.parts.card.resolution)
+
+    def limits(self) -> Limits:
+        """What groups may draw or feed in beyond what they did in the newest interval with a total.
+
+        Raises:
+            NotFoundError: there is no network, or no total is open yet.
+        """
+        model = self.model()
+        if model is None:
+            raise NotFoundError("no network is in force", where="grid", fix="`quietgrid grid import` brings one")
+        with self._store.read() as tx:
+            return newest_limits(tx, model, self._platform.parts.card.resolution)
 
     def _parts(self, at: float, found: Sequence[GridState]) -> dict[str, float]:
         """Part -> for how long it has been away."""

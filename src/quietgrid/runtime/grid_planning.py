@@ -66,6 +66,8 @@ class Planning:
             net, low, high, days = self._forecast(network, window)
             prices, known, feed = self._prices(window)
         objective = Objective(Aim(aim) if known else Aim.PEAK)
+        if objective.aim is Aim.PEAK:
+            low = high = net  # a peak is lowered where it is expected; that of the band's edge would hide it
         outlook = Outlook(
             window, network.groups, net, low, high, prices, prices, storages, (), caps_of(network, window), objective
         )

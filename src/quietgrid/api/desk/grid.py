@@ -22,6 +22,7 @@ from quietgrid.model.interval import DAY_S, Window
 from quietgrid.model.network import Network, UnitKind
 from quietgrid.model.operation import BalancePlan, Breaker, EmergencyStop, GridState, PlanState, Standing
 from quietgrid.model.signal import Signal
+from quietgrid.runtime.grid_limits import tightest
 from quietgrid.runtime.grid_totals import GroupFlow
 
 NOT_MEASURED = "not measured"
@@ -252,6 +253,40 @@ def network(services: Services, viewer: Viewer) -> NetworkView:
         {group: kinds for group, (kinds, _) in zip(found.groups, units, strict=True)},
         {group: rated for group, (_, rated) in zip(found.groups, units, strict=True)},
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """How much more a group alone could draw and feed in, W, beyond what it did; see `model.limits.Limits`."""
+
+    group: str
+    import_w: int
+    export_w: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsNow:
+    """The limits around the newest interval with totals. tightest: name of the limit with the least room, of rated."""
+
+    slot: int
+    resolution: int
+    groups: list[Headroom]
+    tightest: str
+
+
+def limits(services: Services, viewer: Viewer) -> LimitsNow:
+    """How much more each group could draw or feed in before a voltage or a branch is at its limit.
+
+    Raises:
+        NotFoundError: there is no network, or no total is open yet.
+    """
+    require(viewer, Permission.GRID)
+    found = services.grid.limits()
+    groups = [
+        Headroom(name, int(found.import_w[row, 0]), int(found.export_w[row, 0]))
+        for row, name in enumerate(found.groups)
+    ]
+    return LimitsNow(found.window.first, found.window.resolution, groups, tightest(found))
 
 
 # -- alarms ----------------------------------------------------------------------------------------------------------

@@ -83,6 +83,15 @@ def network(kit: Kit, viewer: Asker) -> shapes.Network:
     )  # fmt: skip
 
 
+@router.get("/limits", response_model=shapes.Limits, openapi_extra=need(Permission.GRID))
+def limits(kit: Kit, viewer: Asker) -> shapes.Limits:
+    """How much more each group may draw or feed in before a voltage or a branch is at its limit."""
+    found = desk.limits(kit, viewer)
+    groups = [shapes.GroupLimits(group=g.group, import_w=g.import_w, export_w=g.export_w) for g in found.groups]
+    start = iso_at(found.slot * found.resolution)
+    return shapes.Limits(start=start, resolution=found.resolution, groups=groups, tightest=found.tightest)
+
+
 # -- alarms ----------------------------------------------------------------------------------------------------------
 
 
