@@ -27,7 +27,7 @@ def _start(state: Path | None) -> Path:
 @platform.command(name="serve")
 def serve_platform(
     *, port: int, household_port: int, keyholder: list[str], state: Path | None = None, pace: float = 5.0,
-    chain: str = "",
+    chain: str = "", standby: bool = False,
 ) -> int:  # fmt: skip
     """Run the platform of the demo in a state folder until SIGTERM.
 
@@ -38,10 +38,11 @@ def serve_platform(
         state: Folder of databases and keys.
         pace: Seconds a live interval takes.
         chain: Address of the chain's node; without it nothing is anchored.
+        standby: Wait until no other platform process leads, then take its place (PostgreSQL only).
     """
     from quietgrid.web.serve import Seat, serve
 
-    serve(_start(state), Seat(port, household_port, keyholder, chain), pace)
+    serve(_start(state), Seat(port, household_port, keyholder, chain, standby), pace)
     return 0
 
 

@@ -39,7 +39,12 @@ class Store(Generic[Tx]):
         self._clock = clock
         self._writing = threading.Lock()
         self._owner: list[int] = []
+        self._fence: Callable[[sa.Connection], None] | None = None
         self.room = room
+
+    def guard(self, fence: Callable[[sa.Connection], None]) -> None:
+        """Have every write transaction begin with a look whether this process may still write (`store.leader`)."""
+        self._fence = fence
 
     def with_clock(self, clock: Clock) -> Store[Tx]:
         """The same database and the same one writer with another clock.
@@ -68,6 +73,8 @@ class Store(Generic[Tx]):
             self._owner.append(threading.get_ident())
             try:
                 with self._connected("BEGIN IMMEDIATE") as connection:
+                    if self._fence is not None:
+                        self._fence(connection)
                     yield self._transaction(connection, self._clock)
             finally:
                 self._owner.clear()

@@ -6,6 +6,7 @@ It can load nothing that unmasks a reading (`crypto.secret`); a test looks at a 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +22,21 @@ from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.feeding import ReporterFolders, feeds_at
-from quietgrid.runtime.founding import Folders, read_card
+from quietgrid.runtime.founding import Folders, platform_database, read_card
 from quietgrid.runtime.grid import GridRun, GridWorker
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.runtime.telemetry import telemetry_at
+from quietgrid.store.leader import Leadership
 from quietgrid.web import mount
 
 LOG = logging.getLogger("quietgrid.chain")
 GRID_LOG = logging.getLogger("quietgrid.grid")
 HOST = "127.0.0.1"
 STOP_S = 2
+LOST = 75
+"""Exit code of a leader that lost its lock (EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,14 @@ class Seat:
 
     Args:
         port: On 127.0.0.1. household_port: for links to the households' origin. keyholders: their addresses, in order.
-        chain: address of the chain's node, or nothing.
+        chain: address of the chain's node, or nothing. standby: wait until no other process leads (PostgreSQL only).
     """
 
     port: int
     household_port: int
     keyholders: Sequence[str]
     chain: str = ""
+    standby: bool = False
 
 
 def serve(state: Path, seat: Seat, pace_s: float) -> None:
@@ -61,7 +66,11 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
     clock = ClockFile(state / "clock")
     links = [HttpKeyholder(index, url) for index, url in enumerate(seat.keyholders)]
     chosen = load()
+    leadership = lead(platform_database(folders, chosen.database)) if seat.standby else None
     platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
+    if leadership is not None:
+        platform.parts.store.guard(leadership.fence)
+        leadership.watch(lambda: os._exit(LOST))  # somebody else leads: say and write nothing any more
     lock = threading.RLock()
     plan = Commissioning.load(state / "commissioning")
     driver = DemoDriver(platform, Periods(platform), folders, plan, pace_s, lock)
@@ -108,6 +117,15 @@ def serve(state: Path, seat: Seat, pace_s: float) -> None:
         driver.stop()
         looking.stop()
         platform.close()
+        if leadership is not None:
+            leadership.close()
+
+
+def lead(database: str | Path) -> Leadership:
+    """Wait until no other platform process leads. SIGTERM meanwhile ends the process, as it has nothing to close."""
+    waiting = Leadership(str(database))
+    waiting.wait()
+    return waiting
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:
