@@ -13,8 +13,8 @@ from quietgrid.store.billing import Billing
 from quietgrid.store.chain import ChainTables
 from quietgrid.store.documents import Documents
 from quietgrid.store.engine import Store, connect
-from quietgrid.store.grid import GridTables
 from quietgrid.store.feeds import FeedTables
+from quietgrid.store.grid import GridTables
 from quietgrid.store.household import Household
 from quietgrid.store.jobs import Jobs
 from quietgrid.store.keyholder import Members
