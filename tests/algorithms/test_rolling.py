@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quietgrid.algorithms.schedule import (
+    Bands,
     Rhythm,
     SeasonalNaive,
     aggregate,
@@ -169,3 +170,18 @@ def test_the_community_peak_is_lower_when_that_is_wanted(sample: Sample) -> None
     assert flat.peak_w <= mix.peak_w <= cheap.peak_w
     assert cheap.cost_micro <= mix.cost_micro <= flat.cost_micro
     assert flat.peak_w < cheap.peak_w
+
+
+def test_a_live_head_shows_what_the_forecast_missed() -> None:
+    look = outlook(ints(*[-800] * 3, *[0] * 3), ints(*[200_000] * 6), storages(ints(40_000)))
+    look = replace(look, storages=look.storages.at(ints(0), ints(0)))
+
+    def nothing(opened_wh: Ints, intervals: int) -> Bands:
+        zero = np.zeros(intervals, np.int64)
+        return Bands(zero, zero, zero)
+
+    live, blind = (
+        roll(look, np.zeros((1, 0), np.int64), aggregate, Rhythm(6, 1, live), nothing) for live in (True, False)
+    )
+    assert np.abs(live.net_wh[0, :3]).max() <= 1
+    assert (blind.net_wh == look.net_wh).all()

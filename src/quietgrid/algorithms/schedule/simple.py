@@ -59,7 +59,7 @@ def _walk(outlook: Outlook, wish: Ints, by: str) -> Scheduled:
     """Follow a wish an interval (1 charge, -1 give, 0 only what is over) within storages, caps, and the wanted end."""
     store, seconds = outlook.storages, outlook.window.resolution
     rise, fall = steps_wh(store, seconds)
-    taken = np.array([_early(load.least_wh) for load in outlook.flexible], np.int64).reshape(-1, len(wish))
+    taken = np.array([_latest(load.least_wh) for load in outlook.flexible], np.int64).reshape(-1, len(wish))
     base = outlook.net_wh.copy()
     for number, load in enumerate(outlook.flexible):
         base[load.group] += taken[number]
@@ -85,7 +85,7 @@ def _walk(outlook: Outlook, wish: Ints, by: str) -> Scheduled:
     return done
 
 
-def _early(least_wh: Ints) -> Ints:
+def _latest(least_wh: Ints) -> Ints:
     """As late as is allowed: exactly the least curve."""
     return np.diff(least_wh, prepend=0)
 
