@@ -31,6 +31,7 @@ from quietgrid.wire.series import Series
 from tests.algorithms.schedule_cases import ints, of_sample, outlook, storages
 from tests.algorithms.test_schedule import assert_keeps_limits
 
+KEEP = Objective(stored_micro_per_kwh=100_000)
 WEEK = SeasonalNaive(season=7 * 48)
 
 
@@ -173,7 +174,7 @@ def test_the_community_peak_is_lower_when_that_is_wanted(sample: Sample) -> None
 
 
 def test_a_live_head_shows_what_the_forecast_missed() -> None:
-    look = outlook(ints(*[-800] * 3, *[0] * 3), ints(*[200_000] * 6), storages(ints(40_000)))
+    look = outlook(ints(*[-800] * 3, *[0] * 3), ints(*[200_000] * 6), storages(ints(40_000)), objective=KEEP)
     look = replace(look, storages=look.storages.at(ints(0), ints(0)))
 
     def nothing(opened_wh: Ints, intervals: int) -> Bands:
