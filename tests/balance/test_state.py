@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quietgrid.algorithms.powerflow import Model, Sensor
-from quietgrid.balance.picture import GroupTotals, states
+from quietgrid.balance.picture import GroupTotals, Measured, states
 from quietgrid.balance.state import columns, measured_flow, network_state
 from quietgrid.model.grid import MeasuredKind, Measurement
 from quietgrid.model.interval import Window
@@ -79,8 +79,8 @@ def test_what_cannot_be_used_is_left_out() -> None:
 def test_states_are_kept_of_the_measured_flow() -> None:
     model, true, totals, measured, _ = street()
     heads = {"l1": np.full(len(WINDOW), 1.0)}
-    kept = states(model, totals, heads, flow=measured_flow(model, totals, measured))
-    plain = states(model, totals, heads)
+    kept = states(model, totals, Measured(heads=heads, flow=measured_flow(model, totals, measured)))
+    plain = states(model, totals, Measured(heads=heads))
     assert {one.basis for one in kept} == {Basis.MEASURED}
     off = [
         sum(
