@@ -32,7 +32,8 @@ class GroupTotals:
 
     Args:
         window: The intervals. power_w: int64 [groups, t], mean power of an interval. homes: int32 [groups, t], behind
-            it. known: bool [groups, t], False where no total is open.
+            it. known: bool [groups, t], False where no total is open. whole: bool [groups, t], every home is behind it;
+            None: all are.
 
     Raises:
         InputError: shapes that do not fit the window.
@@ -42,6 +43,7 @@ class GroupTotals:
     power_w: NDArray[np.int64]
     homes: NDArray[np.int32]
     known: NDArray[np.bool_]
+    whole: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if not (
@@ -166,7 +168,9 @@ def _shared(network: Network, group: int) -> bool:
 
 
 def _unexplained(network: Network, totals: GroupTotals, flow: Flow, at: int, heads: Mapping[str, Floats]) -> int | None:
-    """Watts that enter the groups from outside and are neither used nor lost in them; None unless all is measured."""
+    """Watts that enter the groups from outside and are neither used nor lost in them; None unless all is."""
+    if totals.whole is not None and not totals.whole[:, at].all():
+        return None  # what a missing home used is no loss
     groups = network.nodes.groups
     inside = (groups[network.branch_from] != NO_GROUP) | (groups[network.branch_to] != NO_GROUP)
     losses = flow.from_w[at] + flow.to_w[at]

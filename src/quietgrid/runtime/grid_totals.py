@@ -45,13 +45,14 @@ def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> Group
         kept.setdefault(node, set()).add(quantity)
     shape = (len(groups), len(window))
     power, homes = np.zeros(shape, np.int64), np.zeros(shape, np.int32)
-    known = np.zeros(shape, np.bool_)
+    known, whole = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
     for row, group in enumerate(groups):
         quantities = kept.get(group, set())
         if not quantities:
             continue
         signs = {Quantity.NET: 1} if Quantity.NET in quantities else {Quantity.IMPORT: 1, Quantity.EXPORT: -1}
         wh, behind, answered = np.zeros(len(window), np.int64), None, np.ones(len(window), np.bool_)
+        members = 0
         for quantity in sorted(quantities & set(signs)):
             try:
                 total = tx.totals.total(group, quantity, window)
@@ -60,11 +61,13 @@ def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> Group
                 continue
             wh += signs[quantity] * np.where(total.answered, total.energy_wh, 0)
             behind = total.homes if behind is None else np.maximum(behind, total.homes)
+            members = max(members, total.members)
             answered &= total.answered
         power[row] = np.where(answered, wh * 3600 // window.resolution, 0)
         homes[row] = np.where(answered, 0 if behind is None else behind, 0)
         known[row] = answered
-    return GroupTotals(window, power, homes, known)
+        whole[row] = answered & (homes[row] >= members)
+    return GroupTotals(window, power, homes, known, whole)
 
 
 def newest_flows(tx: PlatformTx, groups: Sequence[str], resolution: int) -> list[GroupFlow]:
