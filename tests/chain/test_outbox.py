@@ -233,6 +233,69 @@ def test_a_replacement_that_pays_too_little(village: Village) -> None:
     assert village.counts() == {"confirmed": 1}
 
 
+def lose_a_strangers_block(village: Village, strangers: int = 1) -> None:
+    """The engine's key sends beside the outbox, then the outbox sends; the chain loses both."""
+    before = village.chain.ask("evm_snapshot")
+    for nonce in range(strangers):
+        stranger_sends(village, nonce, 10 * GWEI)
+    village.queue(1, root=7)
+    for _ in range(2):
+        village.outbox.step()
+    assert village.counts() == {"confirmed": 1}
+    village.chain.ask("evm_revert", before)
+
+
+@pytest.mark.parametrize("strangers", [1, 3])
+def test_a_gap_that_nobody_fills(village: Village, strangers: int) -> None:
+    """What the outbox never sent is gone for good: it fills the nonces with nothing, and goes on."""
+    lose_a_strangers_block(village, strangers)
+    reports = []
+    for _ in range(5):
+        village.clock.unix += village.terms.resend_s
+        reports.append(village.outbox.step())
+    assert sum(report.filled for report in reports) == strangers
+    assert village.root(1) == 7
+    assert village.counts() == {"confirmed": 1}
+    assert village.chain.nonce(village.engine.address) == strangers + 1
+
+
+def test_a_gap_that_somebody_is_filling_is_left_alone(village: Village) -> None:
+    """The lost transaction waits at the node again: it is the one that is taken."""
+    lose_a_strangers_block(village)
+    village.chain.ask("evm_setAutomine", False)
+    stranger_sends(village, 0, 10 * GWEI)
+    for _ in range(5):
+        village.clock.unix += village.terms.bump_s
+        assert village.outbox.step().filled == 0
+    village.chain.ask("evm_mine")
+    village.chain.ask("evm_setAutomine", True)
+    for _ in range(3):
+        village.outbox.step()
+    assert village.root(1) == 7
+    assert village.counts() == {"confirmed": 1}
+
+
+def test_what_fills_a_gap_pays_more_when_it_is_stuck(village: Village) -> None:
+    lose_a_strangers_block(village)
+    village.chain.ask("evm_setAutomine", False)
+    filled = 0
+    for _ in range(4):
+        village.clock.unix += village.terms.bump_s
+        filled += village.outbox.step().filled
+        if filled == 1:
+            village.chain.ask("anvil_dropAllTransactions")  # a node that forgets
+    assert filled > 1
+    village.clock.unix += village.terms.resend_s
+    village.outbox.step()
+    village.chain.ask("evm_mine")
+    village.chain.ask("evm_setAutomine", True)
+    for _ in range(3):
+        village.clock.unix += village.terms.resend_s
+        village.outbox.step()
+    assert village.root(1) == 7
+    assert village.counts() == {"confirmed": 1}
+
+
 def test_nothing_is_sent_to_where_no_contract_is(village: Village) -> None:
     """It would succeed and do nothing. What the node has lost waits until it is there again."""
     code = "0x" + village.chain.code(village.roots).hex()

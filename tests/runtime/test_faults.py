@@ -208,6 +208,19 @@ def nonce_taken(bank: Bank) -> None:
     bank.by_hand(False)
 
 
+def gap_of_a_stranger(bank: Bank) -> None:
+    """The engine's key sent something beside the outbox, before the settlement; the chain loses both blocks."""
+    before = bank.chain.ask("evm_snapshot")
+    nonce = bank.chain.nonce(bank.engine.address)
+    bank.stranger_sends(nonce, 10 * GWEI)
+    for _ in range(3):
+        bank.look()
+    with bank.store.read() as tx:
+        assert tx.chain.newest(KEY)[0].nonce == nonce + 1
+    bank.chain.ask("evm_revert", before)
+    assert bank.chain.nonce(bank.engine.address) == nonce
+
+
 def reverted(bank: Bank) -> None:
     """The contract refuses: another root for a day that has one. The others go on, and a person takes it back."""
     day = (PERIOD + MONTH - 1) // 96
@@ -254,8 +267,8 @@ def half_a_state_file(bank: Bank) -> None:
 
 
 FAULTS = (
-    half_a_state_file, killed, an_hour_away, reorganised, stuck, underpriced, nonce_taken, reverted, another_chain,
-    crashed_after_signing, safe_number_taken,
+    half_a_state_file, killed, an_hour_away, reorganised, stuck, underpriced, nonce_taken, gap_of_a_stranger, reverted,
+    another_chain, crashed_after_signing, safe_number_taken,
 )  # fmt: skip
 
 

@@ -9,6 +9,10 @@ chain (`step`) brings each transaction one state further, or back:
       |________| the nonce went to another transaction: a new nonce
     queued → failed: the contract refuses in the pre-flight, several times; or in the block
 
+The same key may send without the outbox (`direct.send`). If the chain loses that block and its node does not bring the
+transaction back, its nonce is a gap before which everything later waits; the outbox fills it with a transaction that
+sends nothing to the account itself. Whatever was lost there is its sender's to repeat.
+
 Contracts take the same write twice without effect or refuse it, so the one case in which a call could be in two blocks
 (its nonce was used by a stranger, and a deep reorganisation brings the first back) changes nothing either.
 
@@ -27,6 +31,7 @@ from quietgrid.errors import ConfigError, ConflictError, RevertedError
 from quietgrid.model.interval import Clock
 from quietgrid.model.sending import Attempt, Sending, SendState
 
+TRANSFER_GAS = 21_000
 ON_ITS_WAY = (SendState.SENT, SendState.MINED, SendState.CONFIRMED)
 
 
@@ -75,9 +80,20 @@ class Report:
     returned: int = 0
     """Their block is gone: a reorganisation, or a node that lost its last second."""
     bumped: int = 0
+    filled: int = 0
+    """Nonces before ours that nothing of ours has and the node knows nothing of: sent with nothing in them."""
     nowhere: int = 0
     """There is no contract where they go: the node lost it, or it was never deployed. They wait."""
     waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """From which nonce on one is missing, what was paid for filling it (0: not yet), and since when."""
+
+    nonce: int
+    fee: int
+    at: float
 
 
 class Outbox:
@@ -93,6 +109,7 @@ class Outbox:
         self._suspects: set[int] = set()
         self._there: set[str] = set()
         self._nonce = 0
+        self._gap: _Gap | None = None
 
     def step(self) -> Report:
         """Look at the chain once and do what is due.
@@ -118,6 +135,7 @@ class Outbox:
         waiting = self._journal.open_sendings(self._account.address)
         for one in sorted((o for o in waiting if o.state in ON_ITS_WAY), key=lambda o: o.nonce or 0):
             self._follow(one, nonce, height, report)
+        self._fill_gap(nonce, report)
         self._send_queued(nonce, report)
         report.waiting = len([o for o in self._open() if o.state is not SendState.CONFIRMED])
         return report
@@ -208,6 +226,40 @@ class Outbox:
         fee = min(one.attempts[-1].max_fee * 3 // 2 + 1, self._terms.max_fee)
         if fee > one.attempts[-1].max_fee:
             self._signed(one, one.nonce, fee, one.attempts[-1].gas, self._clock.now() - self._terms.bump_s)
+
+    # -- a gap before them -----------------------------------------------------------------------------------------
+
+    def _fill_gap(self, nonce: int, report: Report) -> None:
+        """Fill the nonces before the first of ours that waits, once nobody else's transaction is on its way there.
+
+        Seen twice in a row, since a node may show a count before its blocks; the money for it rises like any other's.
+        """
+        first = min((o.nonce for o in self._open() if o.state is SendState.SENT and o.nonce is not None), default=0)
+        gap, now = self._gap, self._clock.now()
+        if first <= nonce:
+            self._gap = None
+        elif gap is None or gap.nonce != nonce:
+            self._gap = _Gap(nonce, 0, now)
+        elif gap.fee == 0 and self.chain.nonce(self._account.address, "pending") > nonce:
+            self._gap = None
+        elif gap.fee == 0 or now - gap.at >= self._terms.bump_s:
+            fee = min(max(gap.fee * 5 // 4 + 1, self._fee()), self._terms.max_fee)
+            self._gap = _Gap(nonce, fee, now)
+            for missing in range(nonce, first):
+                report.filled += self._send_nothing(missing, fee)
+
+    def _send_nothing(self, nonce: int, fee: int) -> bool:
+        """Send nothing to the account itself; False if something else has the nonce after all. Not kept: after a crash
+        the gap is found again, or is none any more."""
+        fields = {
+            "type": 2, "chainId": self._terms.chain_id, "nonce": nonce, "gas": TRANSFER_GAS, "value": 0, "data": b"",
+            "maxFeePerGas": fee, "maxPriorityFeePerGas": fee, "to": self._account.address,
+        }  # fmt: skip
+        try:
+            self.chain.send(self._account.sign_transaction(fields)[0])
+        except ConflictError:
+            return False
+        return True
 
     # -- those that wait -------------------------------------------------------------------------------------------
 
