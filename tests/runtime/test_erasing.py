@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from quietgrid.crypto.public.envelope import Signed
-from quietgrid.errors import NotFoundError, QuietgridError, VerificationError
+from quietgrid.errors import ConflictError, NotFoundError, QuietgridError, VerificationError
+from quietgrid.runtime import claims
 from quietgrid.runtime.audit import Bundle, export_bundle
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.replay import verify_bundle
-from quietgrid.wire.own import Erase
+from quietgrid.settlement import Share
+from quietgrid.store.anchors import LeafRow
+from quietgrid.wire.own import ClaimAccount, Erase
 from tests.runtime.hamlet import PER_DAY, Hamlet, days
 from tests.runtime.test_audit import _head, _rewrite
 from tests.runtime.test_periods import FIRST, cells, energy, live, plain
@@ -123,3 +126,44 @@ def test_who_may_ask_and_twice_is_once(hamlet: Callable[..., Hamlet]) -> None:
         town.platform.erasures.take(999, asked(town))
     again = town.platform.erasures.__class__(town.store, town.platform.parts.concentrator)
     assert again.homes == {HOME}
+
+
+def _name_address(town: Hamlet, home: int, address: bytes) -> None:
+    community = town.community
+    key = community.household_keys[home]
+    signed = key.sign(ClaimAccount(community.card.community, home, address, community.clock.now()))
+    with town.store.begin() as tx:
+        claims.take_account(tx, home, key.public, community.card.community, signed)
+
+
+def test_salts_and_addresses_are_deleted_and_the_books_stay(hamlet: Callable[..., Hamlet]) -> None:
+    """Afterwards nothing of the platform says which leaf or address was the home's, whatever is guessed."""
+    town = hamlet(epoch_days=28)
+    own, other = f"home:{HOME:016x}", f"home:{104:016x}"
+    _name_address(town, HOME, b"a" * 20)
+    _name_address(town, 104, b"b" * 20)
+    shares = [Share(own, b"a" * 20, 41_000_000, b"s" * 32), Share(other, b"b" * 20, 7_000_000, b"t" * 32)]
+    with town.store.begin() as tx:
+        tx.anchors.put_leaves("bills 1", [LeafRow(own, b"x" * 32, b"1" * 32), LeafRow(other, b"y" * 32, b"2" * 32)])
+        claims.keep(tx, claims.ClaimsRoot(1, claims.tree(shares).root, 48_000_000, 2), shares)
+    with town.store.read() as tx:
+        root = claims.tree(claims.shares_of(tx)).root
+    erase(town)
+    with town.store.read() as tx:
+        assert [leaf.salt for leaf in tx.anchors.leaves("bills 1")] == [None, b"y" * 32]
+        assert [leaf.digest for leaf in tx.anchors.leaves("bills 1")] == [b"1" * 32, b"2" * 32]
+        kept = claims.shares_of(tx)
+        assert claims.tree(kept).root == root  # the next root still stands on it
+        assert [(one.home, one.cumulative_micro, one.salt) for one in kept] == [
+            ("", 41_000_000, b""), (other, 7_000_000, b"t" * 32),
+        ]  # fmt: skip
+        assert (claims.accounts_of(tx, HOME), claims.accounts_of(tx, 104)) == ([], [b"b" * 20])
+        for kind in (claims.ACCOUNT, claims.SHARE):
+            for name, body in tx.documents.all(kind).items():
+                assert b"s" * 32 not in body, kind
+                assert own.encode() not in body, kind
+                assert not name.startswith(f"{HOME:016x}"), kind
+    with pytest.raises(ConflictError, match="erased"):
+        _name_address(town, HOME, b"c" * 20)  # or all its credits would be promised once more
+    with pytest.raises(ConflictError, match="in use"):
+        _name_address(town, 104, b"a" * 20)  # nobody takes over what was promised there

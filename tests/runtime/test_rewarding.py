@@ -33,7 +33,8 @@ from quietgrid.model.posting import Posting
 from quietgrid.model.sending import SendState
 from quietgrid.runtime.chain_at import ChainFolder, chain_at, treasury
 from quietgrid.runtime.chain_audit import compare
-from quietgrid.runtime.claims import KEY, claims_standing, own_claims, take_account
+from quietgrid.runtime.claims import KEY, claims_standing, forget, own_claims, take_account
+from quietgrid.runtime.erasing import ERASED
 from quietgrid.runtime.onchain import OnChain
 from quietgrid.runtime.rewarding import Rewarding
 from quietgrid.runtime.settling import Settling
@@ -166,6 +167,31 @@ def test_a_credit_is_claimed_in_whole_units_from_a_fresh_address(town: Town) -> 
     assert [one.promised_micro for one in standing.roots] == [86_000_000, 41_000_000]
 
 
+def test_an_erased_homes_share_is_still_the_chains(town: Town) -> None:
+    """Its name and salts go; the next root stands on what was promised, and what it claimed can be paid out."""
+    who = Account.generate()
+    town.name(3, address_of(who))
+    town.name(7, address_of(Account.generate()))
+    town.post(PERIOD)
+    town.look()
+    town.claim(3, who)
+    with town.store.begin() as tx:  # as `runtime.erasing` does, with what it needs of the registry left out
+        tx.documents.put(ERASED, "3", b"asked")
+        forget(tx, 3)
+        tx.anchors.forget(f"home:{3:016x}")
+    assert town.own(3).shares == []
+    town.post(PERIOD + MONTH)  # bills that were made before: they are settled, and nothing is kept to open them
+    town.look()
+    assert [s.cumulative_micro for s in town.own(7).shares] == [4_000_000]
+    with town.store.read() as tx:
+        assert [one.promised_micro for one in claims_standing(tx).roots] == [45_000_000, 43_000_000]
+        for batch in (f"bills {PERIOD}", f"bills {PERIOD + MONTH}"):
+            salts = {leaf.subject: leaf.salt for leaf in tx.anchors.leaves(batch)}
+            assert [home for home, salt in salts.items() if salt is None] == [f"home:{3:016x}"]
+    send(town.chain, who, town.call("withdraw", town.own(7).programme, 41_000_000, Account.generate().address))
+    assert town.wrong() == []
+
+
 def test_what_is_paid_to_the_supplier_is_not_taken_for_bills(town: Town) -> None:
     who = Account.generate()
     town.name(3, address_of(who))
@@ -215,8 +241,8 @@ def test_the_comparison_notices_a_share_that_is_too_large(town: Town) -> None:
 
     with town.store.begin() as tx:
         (name,) = tx.documents.all("claim share")
-        home, _, salt = msgspec.msgpack.decode(tx.documents.get("claim share", name))
-        tx.documents.replace("claim share", name, msgspec.msgpack.encode((home, 42_000_000, salt)))
+        home, _, *rest = msgspec.msgpack.decode(tx.documents.get("claim share", name))
+        tx.documents.replace("claim share", name, msgspec.msgpack.encode((home, 42_000_000, *rest)))
     assert [line.partition(":")[0] for line in town.wrong()] == ["homes that were promised more than they are owed"]
 
 

@@ -119,9 +119,11 @@ class _Claims:
             bodies = tx.documents.all("claim share")
         shares = {f"0x{name}": msgspec.msgpack.decode(body) for name, body in bodies.items()}
         by_home: defaultdict[str, int] = defaultdict(int)
-        for home, cumulative, _ in shares.values():
+        for home, cumulative, *_ in shares.values():
             by_home[home] += cumulative
-        promised = sum(amount > credited.get(home, 0) for home, amount in by_home.items())
+        nameless = by_home.pop("", 0)  # of erased homes, whose credits are still in the books
+        promised = nameless > sum(amount for home, amount in credited.items() if home not in by_home)
+        promised += sum(amount > credited.get(home, 0) for home, amount in by_home.items())
         claimed = sum(amount > shares[who][1] if who in shares else True for who, amount in self._claimed.items())
         paid = sum(amount > self._claimed.get(who, 0) for who, amount in self._paid.items())
         return [

@@ -26,6 +26,8 @@ KEY = "claims "
 """What the outbox's keys of claims' roots begin with."""
 ACCOUNT, SHARE, ROOT = "claim account", "claim share", "claims' root"
 """Documents: an address a home named, signed; what an address may claim; a root that was posted."""
+CLOSED = "claims closed"
+"""Documents: homes that were erased. They name no address any more, or all they ever had would be promised again."""
 ACCOUNTS_A_HOME = 1_000
 _ADDRESS = 20
 
@@ -34,6 +36,7 @@ class _Held(msgspec.Struct, array_like=True, frozen=True):
     home: str
     cumulative_micro: int
     salt: bytes
+    leaf: bytes = b""
 
 
 class ClaimsRoot(msgspec.Struct, array_like=True, frozen=True):
@@ -69,7 +72,7 @@ def shares_of(tx: PlatformTx) -> list[Share]:
     found = []
     for name, body in tx.documents.all(SHARE).items():
         held = msgspec.msgpack.decode(body, type=_Held)
-        found.append(Share(held.home, bytes.fromhex(name), held.cumulative_micro, held.salt))
+        found.append(Share(held.home, bytes.fromhex(name), held.cumulative_micro, held.salt, held.leaf))
     return found
 
 
@@ -92,19 +95,23 @@ def take_account(tx: PlatformTx, home: int, household_key: bytes, community: byt
         household_key: What the home signs with.
 
     Raises:
-        VerificationError: not signed by this home. InputError: no address. ConflictError: it is in use already.
+        VerificationError: not signed by this home. InputError: no address. ConflictError: it is in use already, or the
+            home was erased.
     """
     asked = open_signed(signed, ClaimAccount, household_key)
     if (asked.home, asked.community) != (home, community):
         raise VerificationError("an account of another home", where="claims", fix="sign for your own home")
     if len(asked.account) != _ADDRESS or not any(asked.account):
         raise InputError("this is no address", where="claims", fix="send 20 bytes")
+    if tx.documents.find(CLOSED, f"{home:016x}") is not None:
+        raise ConflictError("this home was erased", where="claims", fix="what it claimed can still be withdrawn")
     mine = accounts_of(tx, home)
     if mine and mine[-1] == asked.account:
         return
     if len(mine) >= ACCOUNTS_A_HOME:
         raise ConflictError("a home has so many accounts", where=str(len(mine)), fix="claim to the newest one")
-    if any(_account(body) == asked.account for body in tx.documents.all(ACCOUNT).values()):
+    named = {_account(body) for body in tx.documents.all(ACCOUNT).values()}
+    if asked.account in named or asked.account in {share.account for share in shares_of(tx)}:
         raise ConflictError("this address is in use", where="claims", fix="make a fresh one")
     tx.documents.put(ACCOUNT, f"{home:016x}/{len(mine):04d}", pack_signed(signed))
 
@@ -112,9 +119,25 @@ def take_account(tx: PlatformTx, home: int, household_key: bytes, community: byt
 def keep(tx: PlatformTx, one: ClaimsRoot, shares: Sequence[Share]) -> None:
     """Keep a root and the shares below it, in the place of the last."""
     for share in shares:
-        held = _Held(share.home, share.cumulative_micro, share.salt)
+        held = _Held(share.home, share.cumulative_micro, share.salt, share.kept)
         tx.documents.replace(SHARE, share.account.hex(), msgspec.msgpack.encode(held))
     tx.documents.put(ROOT, f"{one.sequence:08d}", msgspec.msgpack.encode(one))
+
+
+def forget(tx: PlatformTx, home: int) -> None:
+    """Delete which addresses are a home's, and the salts of its shares.
+
+    What the books need stays: sums and hashes of its shares without its name, so that the next root stands on all that
+    was promised, and the postings.
+    """
+    tx.documents.replace(CLOSED, f"{home:016x}", b"")
+    for share in shares_of(tx):
+        if share.home == f"home:{home:016x}":
+            held = _Held("", share.cumulative_micro, b"", share.leaf)
+            tx.documents.replace(SHARE, share.account.hex(), msgspec.msgpack.encode(held))
+    for name in tx.documents.all(ACCOUNT):
+        if name.startswith(f"{home:016x}/"):
+            tx.documents.drop(ACCOUNT, name)
 
 
 def accounts_of(tx: PlatformTx, home: int) -> list[bytes]:

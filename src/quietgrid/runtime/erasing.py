@@ -2,7 +2,10 @@
 
 What the platform does when a household asks for it (`wire.own.Erase`): forget the meters' MAC keys, so that no frame of
 theirs is taken, and list the home, so that no close, late close or bill names it from then on. Closes of before stay as
-they were voted. Privacy: the sealed readings of before stay, and nobody has the keys any more.
+they were voted. Of what is on a chain the salts go: of its bills' leaves and of its shares of claims, and which
+addresses were its own; roots, sums and postings stay, as the books need them.
+
+Privacy: the sealed readings of before stay, and nobody has the keys any more.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from quietgrid.concentrator import Concentrator
 from quietgrid.crypto.public.envelope import Signed, pack_signed
 from quietgrid.errors import NotFoundError
+from quietgrid.runtime import claims
 from quietgrid.store import PlatformStore, PlatformTx
 
 ERASED = "erased"
@@ -33,7 +37,11 @@ class Erasures:
 
     def __init__(self, store: PlatformStore, concentrator: Concentrator) -> None:
         self._store, self._concentrator = store, concentrator
-        with store.read() as tx:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again whose keys are deleted."""
+        with self._store.read() as tx:
             self._homes = erased_homes(tx)
 
     @property
@@ -61,6 +69,8 @@ class Erasures:
                 tx.log.append("household", "home.erase", f"home {home}", {"meters": len(meters)})
             for meter in meters:
                 tx.registry.drop_key(meter.pid)
+            tx.anchors.forget(f"home:{home:016x}")
+            claims.forget(tx, home)
         self._homes.add(home)
         self._concentrator.refresh()
         self._store.scrub()

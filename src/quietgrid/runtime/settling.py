@@ -31,6 +31,7 @@ from quietgrid.model.interval import slots_per_day
 from quietgrid.model.posting import Posting, Source, codes_of
 from quietgrid.model.sending import Sending, SendState
 from quietgrid.runtime.anchoring import BILLS
+from quietgrid.runtime.erasing import erased_homes
 from quietgrid.runtime.onchain import OnChain
 from quietgrid.settlement import (
     COMMUNITY,
@@ -116,7 +117,9 @@ class Settling:
         day = self._last_day(period) if bills else 0
         rows = [AnchorRow(day, BILLS, root_of(leaves), len(leaves))] if bills else []
         with self._store.begin() as tx:
-            tx.anchors.put_leaves(name, [LeafRow(leaf.subject, leaf.salt, leaf.digest) for leaf in leaves])
+            gone = {f"home:{home:016x}" for home in erased_homes(tx)}
+            kept = [LeafRow(one.subject, None if one.subject in gone else one.salt, one.digest) for one in leaves]
+            tx.anchors.put_leaves(name, kept)
             tx.anchors.put(rows)
             tx.postings.post(more, period)
             tx.postings.settle(list(netted.ids), name)

@@ -30,18 +30,19 @@ class Share:
 
     Args:
         home: Account of the books. account: 20 bytes, the home's fresh address. cumulative_micro: all it ever may.
-        salt: 32 bytes.
+        salt: 32 bytes; empty where it was deleted with its home, which is then nameless. kept: the leaf's hash then.
     """
 
     home: str
     account: bytes
     cumulative_micro: int
     salt: bytes = field(repr=False)
+    kept: bytes = field(default=b"", repr=False)
 
     @property
     def leaf(self) -> bytes:
         """Its leaf's hash."""
-        return leaf_of(self.account, self.cumulative_micro, self.salt)
+        return self.kept or leaf_of(self.account, self.cumulative_micro, self.salt)
 
 
 def credits_in(batch: Iterable[Posting]) -> dict[str, int]:
