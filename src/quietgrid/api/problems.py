@@ -51,6 +51,7 @@ class Problem(BaseModel):
     rule: str = Field(default="", examples=["floor"], description="The gate's rule, if the gate said no.")
     errors: list[dict[str, str]] = Field(default=[], description="Fields that do not fit (422).")
     reasons: list[str] = Field(default=[], description="Why each frame was refused (readings).")
+    role: str = Field(default="", description="`standby` where another process leads (503).")
 
     @property
     def id(self) -> str:

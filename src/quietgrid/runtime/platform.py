@@ -267,6 +267,11 @@ class Platform:
                     new += tx.totals.put_late(leaf, cells)
         return new
 
+    def refresh(self) -> None:
+        """Read again what is kept in memory: another process wrote since this one was opened."""
+        self.parts.concentrator.refresh()
+        self.erasures.refresh()
+
     def close(self) -> None:
         """Let go of threads and database."""
         self.keyholders.close()

@@ -8,26 +8,27 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from quietgrid.api import Settings, create_app
+from quietgrid.api.standby import Door
 from quietgrid.client.keyholders import HttpKeyholder
 from quietgrid.demo import SHOWN_HOME
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
 from quietgrid.runtime.driver import DemoDriver
-from quietgrid.runtime.feeding import ReporterFolders, feeds_at
+from quietgrid.runtime.feeding import FeedsWorker, ReporterFolders, feeds_at
 from quietgrid.runtime.founding import Folders, platform_database, read_card
 from quietgrid.runtime.grid import GridRun, GridWorker
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
-from quietgrid.runtime.telemetry import telemetry_at
+from quietgrid.runtime.telemetry import Telemetry, telemetry_at
 from quietgrid.store.leader import Leadership
 from quietgrid.web import mount
 
@@ -45,7 +46,7 @@ class Seat:
 
     Args:
         port: On 127.0.0.1. household_port: for links to the households' origin. keyholders: their addresses, in order.
-        chain: address of the chain's node, or nothing. standby: wait until no other process leads (PostgreSQL only).
+        chain: address of the chain's node, or nothing. standby: answer 503 until no other leads (PostgreSQL only).
     """
 
     port: int
@@ -58,74 +59,116 @@ class Seat:
 def serve(state: Path, seat: Seat, pace_s: float) -> None:
     """Run the demo's platform until SIGTERM. The pages answer at once; the driver catches up behind them.
 
+    A standby makes everything, listens, and waits: once it leads, only what others wrote meanwhile has to be read.
+
     Args:
         state: The state directory. seat: see there. pace_s: seconds a live interval takes.
     """
-    folders = Folders(state)
-    card = read_card(folders.card)
-    clock = ClockFile(state / "clock")
-    links = [HttpKeyholder(index, url) for index, url in enumerate(seat.keyholders)]
-    chosen = load()
-    leadership = lead(platform_database(folders, chosen.database)) if seat.standby else None
-    platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
-    if leadership is not None:
-        platform.parts.store.guard(leadership.fence)
-        leadership.watch(lambda: os._exit(LOST))  # somebody else leads: say and write nothing any more
-    lock = threading.RLock()
-    plan = Commissioning.load(state / "commissioning")
-    driver = DemoDriver(platform, Periods(platform), folders, plan, pace_s, lock)
-    settings = Settings(
-        public_url=f"http://localhost:{seat.port}", household_url=f"http://home.localhost:{seat.household_port}",
-        demo=True, demo_home=SHOWN_HOME, open_start=plan.made_up, four_eyes=False, publishing=chosen.publishing(),
-    )  # fmt: skip
-    chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
-    app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
-    feeds = None
-    if chosen.feeds != "off":
-        slot_s = card.resolution
-        feeds = feeds_at(
-            platform.parts.store, ReporterFolders(state / "reporters"), lambda: chain.chain if chain else None,
-            chain is not None, lambda: int(clock.now()) // slot_s * slot_s,
-        )  # fmt: skip
-        app.state.services.feeds = feeds
-    grid: GridRun = app.state.services.grid
-    looking = GridWorker(grid, lambda said: GRID_LOG.warning("%s", said), pause_s=None)
-    driver.listeners.append(lambda: looking.wake(clock.now()))
-    telemetry = app.state.services.telemetry = telemetry_at(platform, state, grid.network, grid, grid.set_points)
-    mount(app)
+    leadership = Leadership(str(platform_database(Folders(state), load().database))) if seat.standby else None
+    serving = _Serving(state, seat, pace_s, leadership)
+    door = Door(serving.app, open=leadership is None)
     config = uvicorn.Config(
-        app, host=HOST, port=seat.port, access_log=False, log_level="warning", server_header=False,
+        door, host=HOST, port=seat.port, access_log=False, log_level="warning", server_header=False,
         timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
-    driver.start()
-    looking.start()
-    if chain is not None:
-        chain.start()
-    if feeds is not None:
-        feeds.start()
+    ended = threading.Event()
+    following = threading.Thread(target=_follow, args=(serving, door, ended.is_set), name="standby", daemon=True)
     try:
-        if telemetry is not None:
-            telemetry.start()
+        if leadership is None:
+            serving.start()
+        else:
+            following.start()
         uvicorn.Server(config).run()
     finally:
-        if telemetry is not None:
-            telemetry.stop()
-        if feeds is not None:
-            feeds.stop()
-        if chain is not None:
-            chain.stop()
-        driver.stop()
-        looking.stop()
-        platform.close()
+        ended.set()
         if leadership is not None:
-            leadership.close()
+            following.join()
+        serving.stop()
 
 
-def lead(database: str | Path) -> Leadership:
-    """Wait until no other platform process leads. SIGTERM meanwhile ends the process, as it has nothing to close."""
-    waiting = Leadership(str(database))
-    waiting.wait()
-    return waiting
+def _follow(serving: _Serving, door: Door, stopped: Callable[[], bool]) -> None:
+    """Wait until no other process leads, then lead."""
+    led = False
+    try:
+        if serving.lead(stopped):
+            serving.start()
+            door.open = True
+        led = True
+    finally:
+        if not led:
+            os._exit(LOST)  # it holds the lock and cannot work: let another one have it
+
+
+class _Serving:
+    """Everything of the platform's process: made at once, set going when it leads.
+
+    Args:
+        state, seat, pace_s: see `serve`. leadership: None where there is no other process.
+    """
+
+    def __init__(self, state: Path, seat: Seat, pace_s: float, leadership: Leadership | None) -> None:
+        folders = Folders(state)
+        card = read_card(folders.card)
+        clock = ClockFile(state / "clock")
+        links = [HttpKeyholder(index, url) for index, url in enumerate(seat.keyholders)]
+        chosen = load()
+        self._leadership = leadership
+        self._platform = platform = platform_at(folders, card, links, clock, chosen.rules(), chosen.database)
+        if leadership is not None:
+            platform.parts.store.guard(leadership.fence)
+        lock = threading.RLock()
+        plan = Commissioning.load(state / "commissioning")
+        self._driver = driver = DemoDriver(platform, Periods(platform), folders, plan, pace_s, lock)
+        settings = Settings(
+            public_url=f"http://localhost:{seat.port}", household_url=f"http://home.localhost:{seat.household_port}",
+            demo=True, demo_home=SHOWN_HOME, open_start=plan.made_up, four_eyes=False, publishing=chosen.publishing(),
+        )  # fmt: skip
+        self._chain = chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
+        self.app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
+        services = self.app.state.services
+        if chosen.feeds != "off":
+            slot_s = card.resolution
+            services.feeds = feeds_at(
+                platform.parts.store, ReporterFolders(state / "reporters"), lambda: chain.chain if chain else None,
+                chain is not None, lambda: int(clock.now()) // slot_s * slot_s,
+            )  # fmt: skip
+        self._feeds: FeedsWorker | None = services.feeds
+        grid: GridRun = services.grid
+        self._looking = looking = GridWorker(grid, lambda said: GRID_LOG.warning("%s", said), pause_s=None)
+        driver.listeners.append(lambda: looking.wake(clock.now()))
+        self._telemetry: Telemetry | None = telemetry_at(platform, state, grid.network, grid, grid.set_points)
+        services.telemetry = self._telemetry
+        mount(self.app)
+        self._going = False
+
+    def lead(self, stopped: Callable[[], bool]) -> bool:
+        """Wait until no other process leads; False if stopped before. What others wrote meanwhile is read again."""
+        if self._leadership is None or self._leadership.wait(stopped) is None:
+            return False
+        self._leadership.watch(lambda: os._exit(LOST))  # somebody else leads: say and write nothing any more
+        self._platform.refresh()
+        return True
+
+    def start(self) -> None:
+        """Set everything going."""
+        self._going = True
+        self._driver.start()
+        self._looking.start()
+        for one in (self._chain, self._feeds, self._telemetry):
+            if one is not None:
+                one.start()
+
+    def stop(self) -> None:
+        """End what goes, and let go of the database, then of the lock."""
+        if self._going:
+            for one in (self._telemetry, self._feeds, self._chain):
+                if one is not None:
+                    one.stop()
+            self._driver.stop()
+            self._looking.stop()
+        self._platform.close()
+        if self._leadership is not None:
+            self._leadership.close()
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:

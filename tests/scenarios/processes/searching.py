@@ -139,7 +139,8 @@ class Proxy:
     """Hands TCP connections on to a port of this machine and keeps every byte of both directions."""
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
+        """The port new connections go to."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.streams: list[bytearray] = []
@@ -153,7 +154,7 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+                server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
             except OSError:
                 client.close()
                 continue
