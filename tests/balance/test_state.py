@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from quietgrid.algorithms.powerflow import Model, Sensor
@@ -90,3 +92,24 @@ def test_states_are_kept_of_the_measured_flow() -> None:
         for c in (kept, plain)
     ]
     assert off[0] < off[1] / 3
+
+
+def test_a_total_without_some_homes_gives_way_to_its_head() -> None:
+    model, true, totals, measured, _ = street()
+    network, t = model.network, len(WINDOW)
+    volts = [one for one in measured if one.kind is VOLT]
+    heads = [
+        Measurement(HEAD, name, round(sum(true.from_w[i, b] for b, g in network.heads if g == row)),
+                    (1_000 + i) * 900.0, "s")
+        for row, name in enumerate(network.groups) for i in range(t)
+    ]  # fmt: skip
+    less = totals.power_w.copy()
+    less[0] = less[0] // 2
+
+    def off(whole: np.ndarray | None) -> float:
+        found = network_state(model, replace(totals, power_w=less, whole=whole), volts + heads)
+        return float(np.abs(found.flow.source_w - true.source_w).mean())
+
+    missing = np.array([[False] * t, [True] * t])
+    assert off(missing) < off(np.ones((2, t), np.bool_)) / 2
+    assert off(missing) < 0.02 * np.abs(true.source_w).mean()

@@ -61,16 +61,18 @@ def network_state(
     """The state of a window.
 
     Args:
-        totals: Opened net totals of groups. measured: what sensors said; those of other networks are left out.
+        totals: Opened net totals of groups; one that misses a home gives way where the group's head is measured.
+        measured: what sensors said; those of other networks are left out.
         fed_w: int64 [groups, t], the part of the totals that plants fed in, where import and export open separately.
 
     Cost: see `Estimator.estimate`.
     """
     network = model.network
     sensors, values = columns(network, measured, totals.window)
-    net = np.where(totals.known, totals.power_w, np.nan).T.astype(np.float64)
+    net = np.where(totals.known & ~_outdone(network, totals, sensors, values), totals.power_w, np.nan)
+    net = net.T.astype(np.float64)
     unknown = np.full_like(net, np.nan)
-    fed = unknown if fed_w is None else np.where(totals.known, fed_w, np.nan).T
+    fed = unknown if fed_w is None else np.where(np.isfinite(net.T), fed_w, np.nan).T
     inputs = Inputs(sensors, values, net + fed, fed, net, network.units.yearly_wh)
     estimate = Estimator(model, sigmas=sigmas).estimate(inputs)
     return NetworkState(totals.window, sensors, estimate, *_bands(network, estimate))
@@ -108,6 +110,18 @@ def columns(network: Network, measured: Sequence[Measurement], window: Window) -
             sums[at] += one.value / 1000 if one.kind is MeasuredKind.VOLTAGE_MV else one.value
             counts[at] += 1
     return sensors, np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def _outdone(network: Network, totals: GroupTotals, sensors: Sequence[Sensor], values: Floats) -> NDArray[np.bool_]:
+    """bool [groups, t]: homes are missing behind the total, and the group's head says more than it."""
+    out = np.zeros(totals.known.shape, np.bool_)
+    if totals.whole is None:
+        return out
+    for column, sensor in enumerate(sensors):
+        if sensor.kind is MeasuredKind.HEAD_W and sensor.element in network.groups:
+            row = network.groups.index(sensor.element)
+            out[row] = ~totals.whole[row] & np.isfinite(values[:, column])
+    return out
 
 
 def _bands(network: Network, estimate: Estimate) -> tuple[Floats, Floats, Floats]:
