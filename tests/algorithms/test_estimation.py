@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quietgrid.algorithms.powerflow import Estimator, Inputs, Model, Sensor, Sigmas
-from quietgrid.algorithms.powerflow.bad_data import chi_square_limit, chi_square_tail
+from quietgrid.algorithms.powerflow import Estimate, Estimator, Inputs, Model, Sensor, Sigmas
+from quietgrid.algorithms.powerflow.bad_data import alone, chi_square_limit, chi_square_tail, eased, normalised
 from quietgrid.algorithms.powerflow.prior import points_of
 from quietgrid.algorithms.powerflow.sensing import Places
 from quietgrid.errors import InputError
@@ -208,6 +208,64 @@ def test_a_bad_sensor_is_found_thrown_out_and_does_no_harm(column: int, wrong: f
     struck = found.removed[:, column]
     expected = Estimator(model).estimate(without)
     assert np.allclose(found.flow.voltage[struck], expected.flow.voltage[struck], atol=1e-8)
+
+
+def test_what_nothing_else_measures_is_never_thrown_out() -> None:
+    """The upstream voltage strays by more than five times its 1 %: the one voltage sensor is no liar."""
+    network, draw_w, draw_var = world(9, 40)
+    model = Model(network)
+    true = model.flow(draw_w, draw_var, source_voltage=np.where(np.arange(40) < 20, 1.0, 1.055)[:, None])
+    inputs = inputs_of(network, true, draw_w, sensors_of(network, (1,)))
+    found = Estimator(model).estimate(inputs)
+    strays = [False] * 20 + [True] * 20
+    assert found.suspicious.tolist() == found.doubtful.tolist() == found.unverifiable[:, 4].tolist() == strays
+    assert not found.removed.any()
+    assert (np.abs(found.normalised[20:, 4]) > 4).all()  # as first read
+    silent = replace(inputs, measured=np.where(np.arange(5) < 4, inputs.measured, np.nan))
+    heads_only = Estimator(model).estimate(silent)
+
+    def off(one: Estimate) -> float:
+        return float(np.abs(one.flow.voltage - true.voltage)[20:, 1:].max())
+
+    assert off(found) < 0.7 * off(heads_only)  # between what it says and what is usual
+    assert (found.voltage_sigma[20:, 1] > found.voltage_sigma[:20, 1].max()).all()
+
+
+def test_an_absurd_value_nobody_can_check_hardly_counts() -> None:
+    network, draw_w, draw_var = world(9, 8)
+    model = Model(network)
+    good = inputs_of(network, model.flow(draw_w, draw_var), draw_w, sensors_of(network, (1,)))
+    dead = replace(good, measured=np.where(np.arange(5) == 4, 20.0, good.measured))
+    found, right = (Estimator(model).estimate(one) for one in (dead, good))
+    assert found.unverifiable[:, 4].all()
+    assert found.doubtful.all()
+    assert np.abs(found.flow.voltage - right.flow.voltage)[:, 1:].max() < 0.02
+    assert (found.voltage_sigma[:, 1:] > 2 * right.voltage_sigma[:, 1:]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_alone_is_what_the_others_explain_less_than_half_of(seed: int) -> None:
+    """By leaving each out; and what is added to its variance makes its residual just believable."""
+    rng = np.random.default_rng(seed)
+    mixed = rng.standard_normal((4, 3)) * rng.uniform(0, 3, (4, 1))
+    expected, variance = mixed @ mixed.T, rng.uniform(0.01, 4, 4)
+    innovation = 10 * rng.standard_normal(4)
+
+    def residuals(noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inverse = np.linalg.inv(expected + np.diag(noise))[None]
+        return inverse, normalised(innovation[None], inverse, np.ones((1, 4), np.bool_))
+
+    inverse, before = residuals(variance)
+    found = alone(inverse, variance[None], np.diag(expected)[None])[0]
+    more = eased(inverse, before, 0.001)[0]
+    for i in range(4):
+        rest = np.delete(np.arange(4), i)
+        cross = expected[i, rest]
+        left = expected[i, i] - cross @ np.linalg.solve((expected + np.diag(variance))[np.ix_(rest, rest)], cross)
+        assert found[i] == (left > variance[i] and left > 0.5 * expected[i, i])
+        after = residuals(variance + more * (np.arange(4) == i))[1][0, i]
+        assert after**2 == pytest.approx(min(before[0, i] ** 2, chi_square_limit(0.001, 1)))
 
 
 def test_without_sensors_the_state_is_the_flow_of_the_shares() -> None:

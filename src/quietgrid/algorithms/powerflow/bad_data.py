@@ -1,7 +1,12 @@
 """Do measurements fit together? The chi-square test on weighted residuals and the largest normalised residual.
 
+A measurement that nothing else measures (a *critical* one) cannot be told to be bad: what it contradicts is only what
+is usual. Without usual values its residual would always be zero. It is not thrown out, it weighs less the worse it
+fits: as much as makes its residual just believable (Huber), so that a likely value counts and an absurd one does not.
+
 Sources: Abur, Gómez-Expósito, *Power System State Estimation* (2004), chapter 5; the closed form of the chi-square
-distribution for whole degrees of freedom, Abramowitz and Stegun 26.4.4-5.
+distribution for whole degrees of freedom, Abramowitz and Stegun 26.4.4-5; Huber, *Robust Estimation of a Location
+Parameter* (1964).
 """
 
 from __future__ import annotations
@@ -12,6 +17,9 @@ from functools import lru_cache
 import numpy as np
 
 from quietgrid.model.network import Flags, Floats, Rows
+
+LEAST_EXPLAINED = 0.5
+"""Of the variance of a quantity: if other measurements explain less of it they do not measure it."""
 
 
 def chi_square_tail(value: float, freedom: int) -> float:
@@ -66,3 +74,21 @@ def normalised(innovation: Floats, inverse: Floats, present: Flags) -> Floats:
     weighted = np.einsum("tij,tj->ti", inverse, innovation)
     own = np.einsum("tii->ti", inverse)
     return np.where(present, weighted / np.sqrt(np.maximum(own, 1e-300)), 0.0)
+
+
+def alone(inverse: Floats, variance: Floats, expected: Floats) -> Flags:
+    """bool [t, m]: nothing else measures what this measurement does.
+
+    Without it its quantity would be known worse than it measures, and hardly better than before anything was measured.
+
+    Args:
+        inverse: [t, m, m], S⁻¹. variance: [t, m], of the measurements. expected: [t, m], of their quantities before.
+    """
+    otherwise = 1.0 / np.maximum(np.einsum("tii->ti", inverse), 1e-300) - variance
+    return np.asarray((otherwise > variance) & (otherwise > (1 - LEAST_EXPLAINED) * expected), np.bool_)
+
+
+def eased(inverse: Floats, normalised: Floats, false_alarms: float) -> Floats:
+    """[t, m]: variance to add to a measurement so that its residual is just what chance leaves."""
+    most = chi_square_limit(false_alarms, 1)
+    return np.maximum(normalised**2 / most - 1, 0.0) / np.maximum(np.einsum("tii->ti", inverse), 1e-300)

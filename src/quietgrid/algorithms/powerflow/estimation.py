@@ -29,7 +29,7 @@ CHUNK = 384
 """Intervals worked out at a time: bounds memory."""
 STEPS = 3
 MOST_REMOVED = 3
-"""Sensors that may be thrown out of one interval; more is not a bad sensor but a wrong grid."""
+"""Sensors that may be judged in one interval; more is not a bad sensor but a wrong grid."""
 FALSE_ALARMS = 1e-3
 """Chance that an interval without any fault is called suspicious: one in ten days of quarter hours."""
 
@@ -46,8 +46,9 @@ class Estimate:
             with the square of currents that are not known exactly.
         weighted: [t], chi-square statistic of the sensors that were kept. freedom: int [t], how many those are.
         normalised: [t, m], each sensor's residual by its standard deviation (as first read).
-        removed: bool [t, m], thrown out as bad. suspicious: bool [t], the test struck on what was read.
-        doubtful: bool [t], it still strikes after removal: do not act on this state.
+        removed: bool [t, m], thrown out as bad. unverifiable: bool [t, m], fits ill, but nothing else measures what it
+            does (`bad_data.alone`): kept with less weight. suspicious: bool [t], the test struck on what was read.
+        doubtful: bool [t], it still strikes, or rests on something unverifiable: do not act on this state.
         fallback: bool [t], the sensors led nowhere: the flow of totals and yearly means is given instead.
     """
 
@@ -63,6 +64,7 @@ class Estimate:
     freedom: Rows
     normalised: Floats
     removed: Flags
+    unverifiable: Flags
     suspicious: Flags
     doubtful: Flags
     fallback: Flags
@@ -70,12 +72,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Solved:
-    """One pass without a look at bad data; `deviation` [t, columns] from the prior."""
+    """One pass without a look at bad data; `deviation` [t, columns] from the prior; `alone`, `eased` [t, sensors]."""
 
     deviation: Floats
     flow: Flow
     weighted: Floats
     normalised: Floats
+    alone: Flags
+    eased: Floats
     inverse: Floats
     cross: Floats
     fallback: Flags
@@ -146,28 +150,36 @@ class _Work:
         return sensitivity(self.model, idle, idle)
 
     def piece(self, here: slice) -> Estimate:
-        """Estimate some intervals, throwing out bad sensors."""
+        """Estimate some intervals; bad sensors are thrown out, those nothing else could replace weigh less."""
         prior = Prior(*(getattr(self.prior, name)[here] for name in Prior.__dataclass_fields__))
         measured = self.measured[here]
         variance = np.concatenate([prior.total_variance, self.variance[here]], axis=1)
         taps = self.places.taps(self.inputs.measured[here])
         present = np.isfinite(measured)
         solved = self.solve(prior, measured, variance, present, taps)
-        first = solved.normalised
-        removed = np.zeros_like(present)
-        suspicious = doubtful = solved.weighted > self._limits(present)
+        first = solved.normalised.copy()
+        removed, unverifiable = np.zeros_like(present), np.zeros_like(present)
+        suspicious = striking = solved.weighted > self._limits(present)
         for _ in range(MOST_REMOVED):
-            bad = np.flatnonzero(doubtful).astype(np.int32)
+            judged = present & ~removed & ~unverifiable
+            bad = np.flatnonzero(striking & judged.any(axis=1)).astype(np.int32)
             if not len(bad):
                 break
-            removed[bad, np.abs(solved.normalised[bad]).argmax(axis=1)] = True
+            worst = np.where(judged[bad], np.abs(solved.normalised[bad]), -1.0).argmax(axis=1)
+            alone = solved.alone[bad, worst]
+            removed[bad[~alone], worst[~alone]] = True
+            unverifiable[bad[alone], worst[alone]] = True
+            variance[bad[alone], self.ties + worst[alone]] += solved.eased[bad[alone], worst[alone]]
             again = self.solve(
                 Prior(*(getattr(prior, name)[bad] for name in Prior.__dataclass_fields__)), measured[bad],
                 variance[bad], (present & ~removed)[bad], None if taps is None else taps[bad],
             )  # fmt: skip
             solved = _replaced(solved, bad, again)
-            doubtful = solved.weighted > self._limits(present & ~removed)
-        return self.estimate(prior, solved, Verdict(first, present & ~removed, removed, suspicious, doubtful))
+            striking = solved.weighted > self._limits(present & ~removed)
+        doubtful = striking | unverifiable.any(axis=1)
+        return self.estimate(
+            prior, solved, Verdict(first, present & ~removed, removed, unverifiable, suspicious, doubtful)
+        )
 
     def _limits(self, present: Flags) -> Floats:
         return bad_data.limits(self.estimator.false_alarms, present.sum(axis=1))
@@ -179,6 +191,7 @@ class _Work:
         cross = rows * prior.variance[:, None, :]
         covariance = cross @ self.rows.T * mask[:, None, :]
         own = np.arange(len(self.rows))
+        expected_variance = covariance[:, own, own]
         covariance[:, own, own] += np.where(mask, variance, 1.0)
         inverse = np.linalg.inv(covariance)
         deviation = np.zeros_like(prior.variance)
@@ -197,8 +210,11 @@ class _Work:
         flow = _chosen(fallback, begin, flow)
         deviation[fallback] = 0.0
         weighted = np.einsum("ti,tij,tj->t", innovation, inverse, innovation)
-        normal = bad_data.normalised(innovation, inverse, mask)[:, self.ties :]
-        return _Solved(deviation, flow, weighted, normal, inverse, cross, fallback)
+        normal = bad_data.normalised(innovation, inverse, mask)
+        alone = bad_data.alone(inverse, variance, expected_variance)
+        eased = bad_data.eased(inverse, normal, self.estimator.false_alarms)
+        of_sensors = (table[:, self.ties :] for table in (normal, alone, eased))
+        return _Solved(deviation, flow, weighted, *of_sensors, inverse, cross, fallback)
 
     def draws(self, prior: Prior, deviation: Floats) -> tuple[Floats, Floats, Floats]:
         """Node draws in W and var, and source voltages."""
@@ -234,8 +250,8 @@ class _Work:
         return Estimate(
             solved.flow, w, var, voltage, np.sqrt(variance[:, :n]), loading_sigma,
             solved.flow.loss_w + (of_w + of_var) @ self.lost, np.sqrt(of_loss), solved.weighted,
-            verdict.kept.sum(axis=1), verdict.normalised, verdict.removed, verdict.suspicious, verdict.doubtful,
-            solved.fallback,
+            verdict.kept.sum(axis=1), verdict.normalised, verdict.removed, verdict.unverifiable, verdict.suspicious,
+            verdict.doubtful, solved.fallback,
         )  # fmt: skip
 
 
@@ -246,6 +262,7 @@ class Verdict:
     normalised: Floats
     kept: Flags
     removed: Flags
+    unverifiable: Flags
     suspicious: Flags
     doubtful: Flags
 
