@@ -1,4 +1,4 @@
-"""Opening what was sealed to us: the private half of `crypto.public.sealing`.
+"""Opening what was sealed to us: the private half of `crypto.public.sealing` and `crypto.public.oaep`.
 
 Scheme, source, assumption and limits: see there. The private key is a kind byte and the raw private keys (33 bytes, or
 1 + 64-byte ML-KEM seed + 32), kept in a 0600 file.
@@ -9,10 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from quietgrid.crypto.public.oaep import MIN_BITS, NONCE_BYTES, TAG, oaep
 from quietgrid.crypto.public.sealing import HYBRID, SUITES, TAGS
 from quietgrid.crypto.public.signatures import load_or_create_secret
 from quietgrid.errors import ConfigError, VerificationError
@@ -78,4 +82,35 @@ class PrivateKem:
         except (InvalidTag, ValueError) as error:
             raise VerificationError(
                 "a sealed blob does not open", where="HPKE", fix="check whom it was sealed to, and for what"
+            ) from error
+
+
+class RsaReader:
+    """An RSA key that opens what `crypto.public.oaep` sealed; held in memory only.
+
+    >>> from quietgrid.crypto.public.oaep import seal
+    >>> reader = RsaReader()
+    >>> reader.open(seal(b"totals", reader.public, b"info"), b"info")
+    b'totals'
+    """
+
+    def __init__(self, bits: int = MIN_BITS) -> None:
+        self._key = rsa.generate_private_key(65537, bits)
+        spki = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.public: bytes = bytes([TAG]) + spki
+        """The public key in the encoding of `crypto.public.oaep`."""
+
+    def open(self, blob: bytes, info: bytes) -> bytes:
+        """What was sealed to this key under `info`.
+
+        Raises:
+            VerificationError: another key, another `info`, or a changed blob.
+        """
+        size = self._key.key_size // 8
+        try:
+            key = self._key.decrypt(blob[:size], oaep(info))
+            return AESGCM(key).decrypt(blob[size : size + NONCE_BYTES], blob[size + NONCE_BYTES :], info)
+        except (InvalidTag, ValueError) as error:
+            raise VerificationError(
+                "a sealed blob does not open", where="RSA-OAEP", fix="check whom it was sealed to, and for what"
             ) from error
