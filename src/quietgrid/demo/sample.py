@@ -13,7 +13,7 @@ from quietgrid.demo.appliances import appliance_wh
 from quietgrid.demo.draws import CLOUDS, words
 from quietgrid.demo.profiles import PER_DAY, RESOLUTION, profiles, wall_slots, winter_slots
 from quietgrid.demo.recipes import COMMUNITY, Part, Recipe, recipes
-from quietgrid.demo.storage import self_consume
+from quietgrid.demo.storage import courses
 from quietgrid.errors import InputError
 from quietgrid.model.interval import Window, local_window
 from quietgrid.model.party import PartyKind
@@ -124,6 +124,11 @@ def _net_wh(chosen: list[Recipe], window: Window) -> NDArray[np.int64]:
 
 def _served_wh(chosen: list[Recipe], window: Window) -> NDArray[np.int64]:
     """Import minus export of homes with a battery. int64 [n, t]."""
+    return _courses(chosen, window)[1]
+
+
+def _courses(chosen: list[Recipe], window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of homes with a battery: net before and after it, its level at the end of each interval. int64 [n, t] each."""
     block, warm_up = PER_DAY * STORAGE_DAYS, PER_DAY * WARM_UP_DAYS
     first, end = window.first // block * block, -(-window.end // block) * block
     blocks = (end - first) // block
@@ -131,28 +136,83 @@ def _served_wh(chosen: list[Recipe], window: Window) -> NDArray[np.int64]:
     rows = np.stack([bare[:, n * block : (n + 1) * block + warm_up] for n in range(blocks)], axis=1)
     capacity = np.repeat(np.array([one.battery_wh for one in chosen], np.int64), blocks)
     power = np.repeat(np.array([one.battery_w * RESOLUTION // 3600 for one in chosen], np.int64), blocks)
-    served = self_consume(rows.reshape(len(chosen) * blocks, -1), capacity, power)[:, warm_up:]
-    return served.reshape(len(chosen), -1)[:, window.first - first : window.end - first]
+    worked_out = courses(rows.reshape(len(chosen) * blocks, -1), capacity, power)
+    here = slice(window.first - first, window.end - first)
+    served, level = (part[:, warm_up:].reshape(len(chosen), -1)[:, here] for part in worked_out)
+    return bare[:, warm_up:][:, here], served, level
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind the meters of homes with a battery or a roof. Rows of the sample, int64 columns.
+
+    Args:
+        rows: [n], from 0. capacity_wh, power_w, pv_w: [n]; 0 where there is none.
+        net_wh: [n, t], use minus generation, before any battery. made_wh: [n, t], generation. served_wh: [n, t], after
+            the battery, as metered. level_wh: [n, t + 1], in it before the first interval and at the end of each.
+    """
+
+    rows: NDArray[np.int64]
+    capacity_wh: NDArray[np.int64]
+    power_w: NDArray[np.int64]
+    pv_w: NDArray[np.int64]
+    net_wh: NDArray[np.int64]
+    made_wh: NDArray[np.int64]
+    served_wh: NDArray[np.int64]
+    level_wh: NDArray[np.int64]
+
+
+def behind(homes: int, window: Window) -> Behind:
+    """What is behind the meters of the sample's first homes: for the simulation of what is asked of them.
+
+    Cost: as `load` of 28 days.
+    """
+    every = recipes(homes)
+    rows = [row for row, one in enumerate(every) if one.battery_wh or one.pv_w]
+    chosen = [every[row] for row in rows]
+    net = _behind_meter_wh(chosen, window)
+    made, served = np.zeros_like(net), net.copy()
+    level = np.zeros((len(rows), len(window) + 1), np.int64)
+    roofs = [at for at, one in enumerate(chosen) if one.pv_w]
+    if roofs:
+        made[roofs] = _made_wh([chosen[at] for at in roofs], window)
+    stored = [at for at, one in enumerate(chosen) if one.battery_wh]
+    if stored:
+        wide = Window(window.first - 1, window.end, RESOLUTION)
+        _, after, levels = _courses([chosen[at] for at in stored], wide)
+        served[stored], level[stored] = after[:, 1:], levels
+
+    def column(name: str) -> NDArray[np.int64]:
+        return np.array([getattr(one, name) for one in chosen], np.int64)
+
+    sizes = (column("battery_wh"), column("battery_w"), column("pv_w"))
+    return Behind(np.array(rows, np.int64), *sizes, net, made, served, level)
 
 
 def _behind_meter_wh(chosen: list[Recipe], window: Window) -> NDArray[np.int64]:
     """Use minus own generation, before any battery. int64 [n, t]."""
     if not chosen or not len(window):
         return np.zeros((len(chosen), len(window)), np.int64)
-    wall, sun = wall_slots(window, TZ), winter_slots(window)
+    wall = wall_slots(window, TZ)
     first, last = int(wall.min()) // PER_DAY, int(wall.max()) // PER_DAY
     used = appliance_wh([one.seed for one in chosen], [one.appliances for one in chosen], first, last - first + 1)
     _add_parts(used, chosen, first, made=False)
     net = used.reshape(len(chosen), -1)[:, wall - first * PER_DAY]
     roofs = [row for row, one in enumerate(chosen) if one.pv_w]
     if roofs:
-        first, last = int(sun[0]) // PER_DAY, int(sun[-1]) // PER_DAY
-        made = np.zeros((len(roofs), last - first + 1, PER_DAY), np.int64)
-        _add_parts(made, [chosen[row] for row in roofs], first, made=True)
-        for row, roof in enumerate(roofs):
-            made[row] = made[row] * _clouds(chosen[roof].seed, first, made.shape[1]) // 1024
-        net[roofs] -= made.reshape(len(roofs), -1)[:, sun - first * PER_DAY]
+        net[roofs] -= _made_wh([chosen[row] for row in roofs], window)
     return net
+
+
+def _made_wh(roofs: list[Recipe], window: Window) -> NDArray[np.int64]:
+    """What roofs make. int64 [n, t]."""
+    sun = winter_slots(window)
+    first, last = int(sun[0]) // PER_DAY, int(sun[-1]) // PER_DAY
+    made = np.zeros((len(roofs), last - first + 1, PER_DAY), np.int64)
+    _add_parts(made, roofs, first, made=True)
+    for row, roof in enumerate(roofs):
+        made[row] = made[row] * _clouds(roof.seed, first, made.shape[1]) // 1024
+    return made.reshape(len(roofs), -1)[:, sun - first * PER_DAY]
 
 
 def _add_parts(out: NDArray[np.int64], chosen: list[Recipe], first_day: int, *, made: bool) -> None:
