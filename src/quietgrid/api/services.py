@@ -10,6 +10,7 @@ from quietgrid.accounts import Accounts, RateLimit
 from quietgrid.api.control import DemoControl
 from quietgrid.api.settings import Settings
 from quietgrid.errors import NotFoundError, UnavailableError
+from quietgrid.model.closed import GateRules
 from quietgrid.model.party import MemberList
 from quietgrid.runtime.feeding import FeedsWorker
 from quietgrid.runtime.grid import GridRun
@@ -44,7 +45,6 @@ class Services:
         self.control = control
         self.store = platform.parts.store
         self.card = platform.parts.card
-        self.rules = platform.parts.rules
         self.periods = Periods(platform)
         self.own = OwnDesk(platform, self.periods)
         self.publishing = Publishing(platform, self.periods, settings.publishing)
@@ -62,6 +62,11 @@ class Services:
         self.feeds: FeedsWorker | None = None
         """What looks after the feeds; None without any."""
         self._lock = lock or threading.RLock()
+
+    @property
+    def rules(self) -> GateRules:
+        """The gate's numbers today."""
+        return self.platform.floors.today(self.platform.parts.clock)
 
     @contextmanager
     def changing(self) -> Iterator[Platform]:

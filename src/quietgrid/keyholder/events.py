@@ -50,6 +50,7 @@ def evaluate_event(question: QuestionMessage, known: Known, rules: GateRules) ->
     book = next((b for (at, _), b in known.books.items() if at == leaf and question.first in b.window), None)
     if book is None:
         raise GateRefusal("book", "no book covers the event", where=event.event, fix="register the period's book")
+    rules = known.rules_on(rules, book.window.first_day)
     if any(slot not in book.window for slot, weight in event.slots if weight):
         raise GateRefusal("event", "an event lies in one billing period", where=event.event, fix="split it")
     if rules.on("herd"):

@@ -40,18 +40,23 @@ def totals_of(members: MemberList, leaf: int, plan: BillsPlan, known: Known, rul
     Where a close may have been answered in halves, the two halves stand for the total, which is their sum.
     """
     node = members.leaf_names[leaf]
-    quantities = partition(members, rules).get(node, ((), ()))[1]
+    on = {close.day: known.rules_on(rules, close.day) for _, close in plan.pieces}
+    nodes = {k: partition(members, one) for k, one in {one.k: one for one in on.values()}.items()}
+    answers = {day: nodes[one.k].get(node, ((), ()))[1] for day, one in on.items()}
+    quantities = dict.fromkeys(quantity for of_day in answers.values() for quantity in of_day)
     shape = (len(plan.homes), plan.weights.shape[1] + len(plan.registers))
     out = []
     for quantity in quantities:
         seeds = halved_seeds(members, node, quantity.value, [close for _, close in plan.pieces], known)
         parts = [{register: np.zeros(shape, np.bool_) for register in (IMPORT, EXPORT)} for _ in range(3)]
         for offset, close in plan.pieces:
-            piece = totals_plan(members, node, quantity, [close], rules)
+            if quantity not in answers[close.day]:
+                continue
+            piece = totals_plan(members, node, quantity, [close], on[close.day])
             where = slice(offset, offset + close.b - close.a)
             whole = piece.allowed
             if close.hash in seeds:
-                halves = halves_plan(members, piece, [close], seeds[close.hash], rules)
+                halves = halves_plan(members, piece, [close], seeds[close.hash], on[close.day])
                 whole = whole & ~halves.parts[0].allowed
                 for cells, half in zip(parts[1:], halves.parts, strict=True):
                     _add(cells, plan, half, half.allowed, where)

@@ -98,6 +98,7 @@ def _totals(question: QuestionMessage, known: Known, rules: GateRules) -> Evalua
     if not closes:
         raise GateRefusal("partition", "no closes are named", where=question.node, fix="name one per leaf")
     shared = known.shared_on(closes[0].day)
+    rules = known.rules_on(rules, closes[0].day)
     plan = totals_plan(members, question.node, quantity_of(question), closes, rules, shared)
     leaves = partition(members, rules)[question.node][0]
     check_total(question, plan, leaves, members, known, rules)
@@ -114,6 +115,7 @@ def _bills(question: QuestionMessage, known: Known, rules: GateRules) -> Evaluat
     members = known.newest(question.epoch)
     leaf = leaf_of(question, members)
     book = find_book(question, known, leaf)
+    rules = known.rules_on(rules, book.window.first_day)
     weights = book_weights(book, known, rules)
     registers = [v.register for v in book.vectors]
     if len(set(question.closes)) < len(question.closes):
@@ -146,6 +148,7 @@ def late_of(late: LateClose, book: Book, known: Known, members: MemberList, rule
     Its cells may be of earlier periods, but only of slots that belong to the band.
     """
     where = f"leaf {late.leaf}, {late.vector}"
+    rules = known.rules_on(rules, book.window.first_day)
     names = [v.name for v in book.vectors]
     if late.leaf != book.leaf or (late.first, late.end) != (book.window.first, book.window.end):
         raise GateRefusal("late", "the late close is for another batch", where=where, fix="name this leaf and period")

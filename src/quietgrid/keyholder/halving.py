@@ -40,6 +40,7 @@ def evaluate_halves(question: QuestionMessage, known: Known, rules: GateRules) -
         _check_alarm(question, closes[0], members, known, rules)
     seed = joined([known.seed(close.hash) for close in closes])
     shared = known.shared_on(closes[0].day)
+    rules = known.rules_on(rules, closes[0].day)
     whole = totals_plan(members, question.node, quantity_of(question), closes, rules, shared)
     plan = halves_plan(members, whole, closes, seed, rules, shared)
     one, two = plan.parts
@@ -64,6 +65,7 @@ def _check_alarm(question: QuestionMessage, close: Closed, members: MemberList, 
     if (asked.epoch, asked.node, asked.quantity) != (question.epoch, question.node, question.quantity):
         raise _refused("the alarm is about another total", question)
     before = closes_of(asked, members, asked.closes, known)
+    rules = known.rules_on(rules, before[0].day) if before else rules
     plan = totals_plan(members, asked.node, quantity_of(asked), before, rules)
     first = spans_of([close], members)[0][0]
     between = known.closes.within(close.leaf, asked.end, max(asked.end, first))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.errors import NotFoundError
-from quietgrid.model.closed import Closed
+from quietgrid.model.closed import Closed, GateRules, Raised
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book
 from quietgrid.wire.messages import EventMessage, LateClose, Opened, QuestionMessage
@@ -50,6 +50,7 @@ class Known:
         void: (leaf, absolute slot) with two signed closes. erased: homes whose keys are gone.
         shared: UTC day -> homes that ever gave somebody the keys of that day.
         alarms: hash in hex -> the totals question that opened something implausible, and what it opened.
+        raised: floors that votes raised.
         seed: close -> seed from the lots in the votes on it (raises while there are too few).
     """
 
@@ -65,6 +66,7 @@ class Known:
     erased: set[int] = field(default_factory=set)
     shared: dict[int, set[int]] = field(default_factory=dict)
     alarms: dict[str, tuple[QuestionMessage, Opened]] = field(default_factory=dict)
+    raised: list[Raised] = field(default_factory=list)
     seed: Callable[[bytes], bytes] = _no_seed
 
     def newest(self, epoch: int) -> MemberList:
@@ -73,6 +75,10 @@ class Known:
         if not revisions:
             raise NotFoundError(f"epoch {epoch} has no member list", where="members", fix="send and endorse it first")
         return self.members[max(revisions)]
+
+    def rules_on(self, rules: GateRules, day: int) -> GateRules:
+        """The gate's numbers as they are on a UTC day."""
+        return rules.on_day(self.raised, day)
 
     def shared_on(self, day: int) -> NDArray[np.uint64]:
         """uint64, ascending: homes whose readings of a day somebody else can read."""

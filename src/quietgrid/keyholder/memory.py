@@ -18,6 +18,7 @@ from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.store import KeyholderStore
 from quietgrid.wire.columns import book_of, member_list
+from quietgrid.wire.floor import FloorRaised
 from quietgrid.wire.messages import (
     Alarm,
     BookMessage,
@@ -79,6 +80,8 @@ class Memory:
                 self.add_alarm(digest, decode(Alarm, unpack_signed(data).body))
             for data in tx.documents.all("consent").values():
                 self.add_consent(decode(Consent, unpack_signed(data).body))
+            floors = [decode(FloorRaised, unpack_signed(data).body) for data in tx.documents.all("floor").values()]
+            self.known.raised = [floor.raised() for floor in floors]
             self.known.blocked = set(tx.members.blocked())
             self.known.erased = {int(home) for home in tx.documents.all("erased")}
         self.reload_members()

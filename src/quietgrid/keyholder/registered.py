@@ -20,6 +20,7 @@ from quietgrid.model.interval import DAY_S, Window
 from quietgrid.model.question import Book, Kind
 from quietgrid.store.keyholder import ConsentRow
 from quietgrid.wire.columns import book_of
+from quietgrid.wire.floor import FloorRaised, check_raised
 from quietgrid.wire.messages import (
     Alarm,
     BookMessage,
@@ -47,7 +48,7 @@ class Registrar:
             BookMessage.NAME: self._book, Prices.NAME: self._prices, EventMessage.NAME: self._event,
             Consent.NAME: self._consent, Endorsement.NAME: self._endorsement, Omission.NAME: self._omission,
             Clearance.NAME: self._clearance, Erase.NAME: self._erase, Withdrawal.NAME: self._withdrawal,
-            Alarm.NAME: self._alarm,
+            Alarm.NAME: self._alarm, FloorRaised.NAME: self._floor,
         }  # fmt: skip
 
     def take(self, signed: Signed) -> None:
@@ -164,6 +165,32 @@ class Registrar:
             tx.documents.put("alarm", digest, pack_signed(signed))
         self._memory.add_alarm(digest, message)
 
+    def _floor(self, signed: Signed) -> None:
+        """A floor that a vote raised, from a day on for which nothing was let open here."""
+        parts, known = self._parts, self._memory.known
+        message = open_signed(signed, FloorRaised, parts.card.platform_pk)
+        if message.community != parts.card.community:
+            raise VerificationError("another community's floor", where=signed.name, fix="send it to its own keyholders")
+        raised = message.raised()
+        if raised in known.raised:
+            return
+        if parts.rules.on("raise"):
+            check_raised(message, parts.rules.on_day(known.raised, raised.day).k, known.raised, self._last_day())
+        with parts.store.begin() as tx:
+            tx.documents.put("floor", f"{raised.day:09d}", pack_signed(signed))
+        known.raised.append(raised)
+
+    def _last_day(self) -> int:
+        """The last UTC day whose total, or with which a period begins whose facts, were let open here; -1 for none."""
+        per_day = self._memory.per_day()
+        with self._parts.store.read() as tx:
+            names = [name.rsplit("/", 3) for name in tx.documents.all("answered")]
+            facts = [
+                decode(QuestionMessage, unpack_signed(data).body) for data in tx.documents.all("question").values()
+            ]
+        days = [int(parts[1]) for parts in names if parts[0].startswith(("totals/", "halves/"))]
+        return max([-1, *days, *(question.first // per_day for question in facts)])
+
     def _check_shared(self, message: Consent) -> None:
         """A day whose totals are out is not given away by so many that the others' readings would follow (G12).
 
@@ -179,7 +206,7 @@ class Registrar:
                 continue
             for leaf in np.unique(members.leaves[members.homes == np.uint64(message.home)]).tolist():
                 left = len(set(members.homes_in(leaf).tolist()) - given)
-                if 0 < left < self._parts.rules.k and memory.closes_in(leaf, first, end):
+                if 0 < left < memory.known.rules_on(self._parts.rules, day).k and memory.closes_in(leaf, first, end):
                     raise GateRefusal(
                         "shared", f"then only {left} homes of this section would keep that day to themselves",
                         where=f"{message.subject}, {members.leaf_names[leaf]}",

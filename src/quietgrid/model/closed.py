@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,14 @@ class Closed:
     present: NDArray[np.bool_]
     version: NDArray[np.int16]
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A floor that a vote raised: `k` homes, from the start of UTC day `day` on."""
+
+    k: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +62,12 @@ class GateRules:
     def on(self, rule: str) -> bool:
         """Whether a rule is enforced."""
         return rule not in self.disabled
+
+    def on_day(self, raised: Iterable[Raised], day: int) -> GateRules:
+        """The same rules with the floor of a UTC day: the highest of ours and of those raised by then.
+
+        >>> GateRules(k=15).on_day([Raised(18, 20_000), Raised(20, 20_030)], 20_001).k
+        18
+        """
+        k = max([self.k, *(one.k for one in raised if one.day <= day)])
+        return self if k == self.k else replace(self, k=k)

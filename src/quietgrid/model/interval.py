@@ -110,6 +110,11 @@ class Window:
         """First moment after it, UTC."""
         return Interval(self.end, self.resolution).start
 
+    @property
+    def first_day(self) -> int:
+        """The UTC day that holds the first slot."""
+        return self.first // slots_per_day(self.resolution)
+
     def by_day(self) -> Iterator[tuple[int, int, int]]:
         """Yield ``(day, a, b)``: the UTC day and the slots ``[a, b)`` within it, ``0 <= a < b <= 96``."""
         per_day = slots_per_day(self.resolution)

@@ -28,6 +28,7 @@ from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.model.total import Fact, Status, Total
 from quietgrid.pes import blind_bills, blind_halves, blind_totals
 from quietgrid.runtime.ciphertexts import Ciphertexts
+from quietgrid.runtime.floors import Floors
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.withheld import named_liars, withhold
 from quietgrid.store import CloseRow, PlatformStore, QuestionRow
@@ -99,7 +100,7 @@ class Answering:
         clock: Clock,
     ) -> None:  # fmt: skip
         self._store, self._identity, self._card = store, identity, card
-        self._keyholders, self._rules, self._clock = keyholders, rules, clock
+        self._keyholders, self._floors, self._clock = keyholders, Floors(store, rules), clock
         self._fetch: dict[tuple[int, int], Ciphertexts] = {}
         self._rows: dict[tuple[int, int], MemberList] = {}
         self._closed: OrderedDict[bytes, Closed] = OrderedDict()
@@ -129,7 +130,7 @@ class Answering:
         ]
         if batches:
             self._keyholders.vote(batches)
-        called = self._keyholders.call(lambda link: link.questions(signed))
+        called = self._keyholders.call(lambda link: link.questions(signed), self._keyholders.told())
         answers = {index: outcomes for index, outcomes in called.items() if len(outcomes) == len(signed)}
         kept = self._keep_sums(signed, answers)
         fetch = self._fetcher(members)
@@ -254,7 +255,7 @@ class Answering:
     def totals_plan(self, question: QuestionMessage, members: MemberList) -> TotalsPlan:
         """The plan of a totals question, from the stored closes."""
         closes = [self.closed(digest) for digest in question.closes]
-        return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
+        return totals_plan(members, question.node, Quantity(question.quantity), closes, self._floors.on(closes[0].day))
 
     def halves_plan(self, question: QuestionMessage, members: MemberList) -> HalvesPlan:
         """The plan of a question of halves, from the stored closes and the lots in the votes on them.
@@ -264,7 +265,8 @@ class Answering:
         """
         closes = [self.closed(digest) for digest in question.closes]
         seed = joined([self._seed(digest) for digest in question.closes])
-        return halves_plan(members, self.totals_plan(question, members), closes, seed, self._rules)
+        rules = self._floors.on(closes[0].day)
+        return halves_plan(members, self.totals_plan(question, members), closes, seed, rules)
 
     def _seed(self, close: bytes) -> bytes:
         with self._store.read() as tx:
@@ -284,8 +286,9 @@ class Answering:
         closes = [self.closed(digest) for digest, row in rows.items() if row.kind == "close"]
         lates = [decode(LateClose, unpack_signed(row.signed).body) for row in rows.values() if row.kind == "late"]
         names = [v.name for v in book.vectors]
+        rules = self._floors.on(book.window.first_day)
         sets = [
-            late_set(members, leaf, names.index(late.vector), late.cells, self._close_at(members, late), self._rules)
+            late_set(members, leaf, names.index(late.vector), late.cells, self._close_at(members, late), rules)
             for late in lates
         ]
         weights = resolve_book(book, prices)

@@ -19,6 +19,7 @@ import msgspec
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.errors import NotFoundError, SourceError
 from quietgrid.runtime.erasing import ERASED, erased_homes
+from quietgrid.runtime.floors import KIND as FLOOR
 from quietgrid.runtime.platform import Platform
 from quietgrid.store import Cut, PlatformTx
 from quietgrid.wire.messages import CommunityCard, Enrol, QuestionMessage
@@ -75,6 +76,8 @@ class Bundle(msgspec.Struct, frozen=True):
     """The households' own words (`Erase`); below, bodies of those homes' thin `Enrol`s, which say their keys."""
     enrolments: tuple[bytes, ...] = ()
     publications: tuple[Charged, ...] = ()
+    floors: tuple[Signed, ...] = ()
+    """What was announced to the keyholders about floors that votes raised (`FloorRaised`)."""
 
 
 @dataclass
@@ -156,6 +159,7 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
             for home in sorted(erased_homes(tx)) for meter in tx.registry.meters_of(home)
         ),
         publications=_publications(tx),
+        floors=tuple(unpack_signed(data) for data in tx.documents.all(FLOOR).values()),
     )  # fmt: skip
 
 

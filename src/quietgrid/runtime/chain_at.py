@@ -169,7 +169,8 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     tasks: list[Callable[[], object]] = [anchoring.step]
     if folder.holds(*SIGNERS, *PAYEES):
         paid_from = treasury(folder, Chain(url), onchain.addresses)
-        tasks.append(Settling(parts.store, onchain, paid_from, parts.card.resolution, parts.rules.k).step)
+        floor = platform.floors.today(parts.clock).k
+        tasks.append(Settling(parts.store, onchain, paid_from, parts.card.resolution, floor).step)
         tasks.append(Rewarding(parts.store, onchain).step)
         if onchain.node.chain_id() == CHAIN_ID:
             tasks.append(story(folder, parts.store, paid_from).step)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
 from quietgrid.errors import QuietgridError, UnavailableError
-from quietgrid.store import PlatformStore
+from quietgrid.store import PlatformStore, PlatformTx
 from quietgrid.wire.links import KeyholderLink, Outcome
 from quietgrid.wire.messages import Refusal
 
@@ -28,6 +28,7 @@ class Keyholders:
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(self.links)), thread_name_prefix="keyholder")
         self.away: set[int] = set()
         """Keyholders that could not be reached at the last call."""
+        self._behind: set[int] | None = None
 
     def close(self) -> None:
         """Let the threads go."""
@@ -55,10 +56,14 @@ class Keyholders:
         Returns: Refusals per keyholder that answered.
         """
         with self._store.begin() as tx:
-            number = len(tx.documents.all("notice"))
-            for at, notice in enumerate(notices):
-                tx.documents.put("notice", f"{number + at:09d}", pack_signed(notice))
+            self.keep(tx, notices)
         return self.catch_up()
+
+    def keep(self, tx: PlatformTx, notices: Sequence[Signed]) -> None:
+        """Have notices sent with the next `catch_up`, whatever dies in between."""
+        number = len(tx.documents.all("notice"))
+        for at, notice in enumerate(notices):
+            tx.documents.put("notice", f"{number + at:09d}", pack_signed(notice))
 
     def catch_up(self) -> dict[int, list[Refusal]]:
         """Send every keyholder the member lists and notices it has not had, in that order."""
@@ -80,8 +85,18 @@ class Keyholders:
                 for digest, endorsement in got:
                     tx.registry.put_endorsement(digest, index, pack_signed(endorsement))
                 tx.documents.replace("notified", str(index), str(len(kept)).encode())
+        self._behind = behind - set(sent)
         answers = {index: refusals for index, (_, refusals) in sent.items()}
         return {index: [r for r in refusals if r is not None] for index, refusals in answers.items()}
+
+    def told(self) -> set[int]:
+        """Those that have had every notice; one that is back has them now.
+
+        Who does not know of a raised floor would answer by the old one, and the answers would not fit.
+        """
+        if self._behind is None or self._behind:
+            self.catch_up()
+        return {link.index for link in self.links} - (self._behind or set())
 
     def vote(self, subjects: Sequence[Signed]) -> dict[int, list[Outcome]]:
         """Have subjects voted on; the votes are kept."""

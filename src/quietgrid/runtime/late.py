@@ -20,6 +20,7 @@ from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Vector
 from quietgrid.runtime.answering import Answering
 from quietgrid.runtime.erasing import erased_homes
+from quietgrid.runtime.floors import Floors
 from quietgrid.runtime.platform import PlatformParts
 from quietgrid.store import CloseRow, LateCells
 from quietgrid.wire.columns import member_list
@@ -71,7 +72,8 @@ class LatePool:
         book, plan = self._answering.bills_plan(question, members)
         with self._parts.store.read() as tx:
             gone = np.array(sorted(erased_homes(tx)), np.uint64)
-        opens = hidden_among(plan.registers, plan.counts, plan.allowed, self._parts.rules.k)
+        k = Floors(self._parts.store, self._parts.rules).on(window.first_day).k
+        opens = hidden_among(plan.registers, plan.counts, plan.allowed, k)
         out = []
         for column, vector in enumerate(book.vectors):
             if vector.rule == "prices":
@@ -82,7 +84,7 @@ class LatePool:
                 due |= (pool.slots >= period.first) & (pool.slots < period.end)
             opening = np.isin(pool.homes, plan.homes[opens[:, column]]) & ~np.isin(pool.homes, gone)
             pool = _choose(pool, due & opening)
-            if len(np.unique(pool.homes)) >= self._parts.rules.k:
+            if len(np.unique(pool.homes)) >= k:
                 out.append(self._sign(members, book, vector, pool))
         return out
 

@@ -20,6 +20,7 @@ from quietgrid.model.question import Kind
 from quietgrid.pes import Closer
 from quietgrid.runtime.answering import Answering, Outcomes
 from quietgrid.runtime.erasing import Erasures
+from quietgrid.runtime.floors import Floors
 from quietgrid.runtime.founding import Folders, body, identity, platform_database
 from quietgrid.runtime.keyholders import Keyholders
 from quietgrid.runtime.records import Records
@@ -67,6 +68,7 @@ class Platform:
         self.parts = parts
         self.keyholders = Keyholders(parts.links, parts.store)
         self.answering = Answering(parts.store, parts.identity, parts.card, self.keyholders, parts.rules, parts.clock)
+        self.floors = Floors(parts.store, parts.rules)
         self.strikes = Strikes(parts.store, parts.identity, self.keyholders, self.answering)
         self.records = Records(parts.store)
         self.erasures = Erasures(parts.store, parts.concentrator)
@@ -228,14 +230,16 @@ class Platform:
         messages: list[QuestionMessage] = []
         for (day, a, b), group in zip(pieces, closes, strict=True):
             by_leaf = {decode(Close, s.body).leaf: s.hash() for s in group}
-            messages += totals_questions(members, day, (a, b), by_leaf, parts.rules)
+            messages += totals_questions(members, day, (a, b), by_leaf, self.floors.on(day))
         return self.answering.register(messages)
 
     def resume(self) -> Outcomes:
-        """After a restart, or when a keyholder is back: notices, unanswered questions, provisional answers."""
+        """After a restart, or now and then: what a vote raised, notices, unanswered questions, provisional answers."""
+        parts = self.parts
+        self.floors.announce(parts.identity, parts.card, self.keyholders, parts.clock)
         self.keyholders.catch_up()
         total = Outcomes()
-        with self.parts.store.read() as tx:
+        with parts.store.read() as tx:
             lists = [member_list(decode(Members, unpack_signed(d).body)) for d in tx.registry.all_members()]
         for members in {m.epoch: m for m in sorted(lists, key=lambda m: (m.epoch, m.revision))}.values():
             asked = self.answering.resume(members)

@@ -93,7 +93,8 @@ class Publishing:
         """Draw, charge, sign, write, log: all in one commit, under the rules as they are in it."""
         parts, (by, cost, rules) = self._platform.parts, order
         plain = self._plain(tx, statistic, window, cohort)
-        drawn = draw(statistic, cohort, plain, (rules, parts.rules), cost, self._below)
+        gate = self._platform.floors.today(parts.clock)
+        drawn = draw(statistic, cohort, plain, (rules, gate), cost, self._below)
         year = window.start_time.astimezone(zone(parts.card.tz)).year
         _check_budget(tx, cohort, drawn, year, rules.budget_milli)
         paid = int(drawn.epsilon_milli.max())

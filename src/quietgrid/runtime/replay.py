@@ -22,7 +22,7 @@ from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import QuietgridError, VerificationError
 from quietgrid.mdms import open_sums
-from quietgrid.model.closed import Closed, GateRules
+from quietgrid.model.closed import Closed, GateRules, Raised
 from quietgrid.model.interval import slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
@@ -31,6 +31,7 @@ from quietgrid.runtime.audit import VOTES_NEEDED, Answered, Bundle, Report, Seal
 from quietgrid.runtime.replay_published import check_published
 from quietgrid.store.log import check_log
 from quietgrid.wire.columns import book_of, member_list, unpack_bits
+from quietgrid.wire.floor import FloorRaised, check_raised
 from quietgrid.wire.messages import (
     Alarm,
     BookMessage,
@@ -75,6 +76,7 @@ class Replay:
         self._head, self._days = head, days
         self._card = card_of(head)
         self._rules = GateRules()
+        self._raised: list[Raised] = []
         self._pids = {pid: row for row, pid in enumerate(np.frombuffer(head.pids, "<u8").tolist())}
         self._members: dict[tuple[int, int], MemberList] = {}
         self._closes: dict[bytes, tuple[Closed, tuple[int, int]]] = {}
@@ -105,6 +107,8 @@ class Replay:
             self.try_to("erasures", self._take_erasure, signed)
         for signed in self._head.books:
             self.try_to("books", open_signed, signed, BookMessage, self._card.platform_pk)
+        for signed in self._head.floors:
+            self.try_to("floors", self._take_floor, signed)
         for signed in self._head.prices:
             self.try_to("prices", open_signed, signed, Prices, self._card.platform_pk)
 
@@ -134,6 +138,12 @@ class Replay:
                 self._erased.add(home)
                 return
         raise VerificationError("no household of this home asked for it", where=f"home {home}", fix="dispute it")
+
+    def _take_floor(self, signed: Signed) -> None:
+        """The platform's, higher than before and from a later day on, announced before that day."""
+        message = open_signed(signed, FloorRaised, self._card.platform_pk)
+        check_raised(message, self._rules.on_day(self._raised, message.day).k, self._raised)
+        self._raised.append(message.raised())
 
     def check_closes(self) -> None:
         """Every close is the platform's, voted by two keyholders, and no slot is in two."""
@@ -198,7 +208,8 @@ class Replay:
             allowed = plan.allowed
         else:
             blind = blind_bills(self._fetch(members), plan, per_day).reshape(-1)
-            opens = hidden_among(plan.registers, plan.counts, plan.allowed, self._rules.k)
+            first_day = question.first // per_day
+            opens = hidden_among(plan.registers, plan.counts, plan.allowed, self._on(first_day).k)
             allowed = self._but_erased(question, plan, opens, sums).reshape(-1)
         opened = open_sums(blind, sums)
         shut = allowed & ~opened.allowed  # days given away count for no floor, and only the keyholders know of them
@@ -251,7 +262,12 @@ class Replay:
 
     def _totals_plan(self, question: QuestionMessage, members: MemberList) -> TotalsPlan:
         closes = [self._closed(digest) for digest in question.closes]
-        return totals_plan(members, question.node, Quantity(question.quantity), closes, self._rules)
+        rules = self._on(closes[0].day) if closes else self._rules
+        return totals_plan(members, question.node, Quantity(question.quantity), closes, rules)
+
+    def _on(self, day: int) -> GateRules:
+        """The gate's numbers on a UTC day."""
+        return self._rules.on_day(self._raised, day)
 
     def _halves_plan(self, question: QuestionMessage, members: MemberList) -> HalvesPlan:
         """Halves as the lots in the votes draw them, for a close that an alarm lets be halved."""
@@ -264,7 +280,8 @@ class Replay:
         if why or (alarm.node, alarm.quantity) != (question.node, question.quantity):
             raise VerificationError(why or "its alarm is another's", where=question.node, fix="dispute it")
         seed = joined([seed_of(self._lots.get(digest, {})) for digest in question.closes])
-        return halves_plan(members, self._totals_plan(question, members), closes, seed, self._rules)
+        rules = self._on(closes[0].day)
+        return halves_plan(members, self._totals_plan(question, members), closes, seed, rules)
 
     def _alarm(self, question: QuestionMessage) -> QuestionMessage:
         """The total that a question of halves follows. What the platform says about it, it opened."""
@@ -295,7 +312,7 @@ class Replay:
         sets = [
             late_set(
                 members, leaf, names.index(self._lates[d].vector), self._lates[d].cells,
-                lambda day, slot: by_slot.get((day, slot)), self._rules,
+                lambda day, slot: by_slot.get((day, slot)), self._on(book.window.first_day),
             )
             for d in question.closes
             if d in self._lates

@@ -195,9 +195,9 @@ def telemetry_at(
     config = config_at(state)
     if not config.gateways and not config.devices:
         return None
-    parts = platform.parts
+    parts, floor = platform.parts, platform.floors.today(platform.parts.clock).k
     return Telemetry(
-        parts.card, parts.identity, parts.store, parts.clock, config, network, parts.rules.k, taker, set_points
+        parts.card, parts.identity, parts.store, parts.clock, config, network, floor, taker, set_points
     )  # fmt: skip
 
 
