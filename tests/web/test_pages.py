@@ -23,6 +23,8 @@ from tests.api.town import BASE, Progress, Town
 
 HTML = {"Accept": "text/html"}
 PAGES = {
+    "/grid": {"analyst", "auditor", "operator"},
+    "/grid/stop": {"analyst", "auditor", "operator"},
     "/mdms/aggregates": {"analyst", "auditor", "operator"},
     "/mdms/quality": {"analyst", "auditor", "operator"},
     "/mdms/billing": {"analyst", "operator"},
@@ -381,7 +383,7 @@ def test_the_bundle_is_a_zip(town: Town) -> None:
 def test_without_a_demo_everyone_starts_at_work(town: Town) -> None:
     site = create_site(town.community.platform, replace(town.settings, demo=False))
     client = TestClient(site, base_url=BASE, follow_redirects=False, headers=HTML)
-    for who, page in (("analyst", "/mdms/aggregates"), ("auditor", "/audit"), ("operator", "/mdms/roles")):
+    for who, page in (("analyst", "/mdms/aggregates"), ("auditor", "/audit"), ("operator", "/grid")):
         client.cookies.set(town.settings.cookie(SESSION), town.token(who))
         assert client.get("/").headers["location"] == page
     token = csrf_token(town.token("operator"))

@@ -43,6 +43,8 @@ class _Watcher:
 
 More = Callable[[evening.Status], list[Event]]
 """What else to tell when something new was closed: set by the pages."""
+Often = Callable[[], list[Event]]
+"""What to tell whenever somebody looks; called every look, so it has to be quick."""
 
 
 class Hub:
@@ -58,6 +60,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._last: evening.Status | None = None
         self.more: More = lambda _status: []
+        self.often: Often = list
 
     async def stream(self, viewer: Viewer) -> AsyncIterator[bytes]:
         """The events of one viewer, until they leave.
@@ -102,9 +105,10 @@ class Hub:
     def _look(self) -> list[Event]:
         status = evening.progress(self._services)
         before, self._last = self._last, status
+        often = self.often()
         if before == status:
-            return []
-        events = [_status_event(status)]
+            return often
+        events = [_status_event(status), *often]
         if before is None or before.closed_end != status.closed_end or before.holders != status.holders:
             events += self.more(status)
         return events

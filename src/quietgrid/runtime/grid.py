@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.powerflow import Model
+from quietgrid.algorithms.powerflow import Flow, Model
 from quietgrid.balance.deciding import Decisions
-from quietgrid.balance.picture import Measured, states
+from quietgrid.balance.picture import GroupTotals, Measured, spread, states
 from quietgrid.balance.rules import OperatingRules, holds, standing
 from quietgrid.balance.service import Grid, Look, breaker
 from quietgrid.balance.state import measured_flow
@@ -189,7 +189,22 @@ class GridRun:
                     begin = min(begin, state.slot)
         return Window(begin, max(begin, min(end, begin + AT_ONCE)), resolution)
 
+    def flow(self, slot: int) -> Flow | None:
+        """Voltages and currents of one interval, as its state was found; None without a network.
+
+        Cost: see `Model.flow`, and with instruments `Estimator.estimate`.
+        """
+        model = self.model()
+        if model is None:
+            return None
+        totals, said = self._found(model, Window(slot, slot + 1, self._platform.parts.card.resolution))
+        return said.flow or model.flow(*spread(model.network, totals), taps=said.taps)
+
     def _states(self, model: Model, window: Window) -> list[GridState]:
+        return states(model, *self._found(model, window))
+
+    def _found(self, model: Model, window: Window) -> tuple[GroupTotals, Measured]:
+        """What is open and what was measured of a window."""
         with self._store.read() as tx:
             totals = group_totals(tx, model.network.groups, window)
             start, end = window.first * window.resolution, window.end * window.resolution
@@ -202,7 +217,7 @@ class GridRun:
         hertz = [m for m in measured if m.kind is MeasuredKind.FREQUENCY_MILLIHZ]
         frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
         flow = measured_flow(model, totals, measured)
-        return states(model, totals, Measured(heads, frequency, flow, _taps(model.network, points, window)))
+        return totals, Measured(heads, frequency, flow, _taps(model.network, points, window))
 
     def _regulate(self, model: Model, at: float) -> None:
         """Decide voltage set-points where somebody measures, nothing is stopped and totals are fresh."""

@@ -23,7 +23,7 @@ SPY_FROM, SPY_TO = 18, 19
 VISITOR = Viewer("visitor", Role.AUDITOR)
 """With whose eyes the page is made for a visitor: it only reads, and has no form but the sign-in."""
 LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
-DEFAULT_PAGE = {Role.ANALYST: "/mdms/aggregates", Role.AUDITOR: "/audit", Role.OPERATOR: "/mdms/roles"}
+DEFAULT_PAGE = {Role.ANALYST: "/mdms/aggregates", Role.AUDITOR: "/audit", Role.OPERATOR: "/grid"}
 
 
 @router.get("/")

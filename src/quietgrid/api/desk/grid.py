@@ -26,6 +26,8 @@ from quietgrid.runtime.grid_limits import tightest
 from quietgrid.runtime.grid_totals import GroupFlow
 
 NOT_MEASURED = "not measured"
+SIMULATED = "demo-"
+"""What the names of sources begin with that make up what they say."""
 MOST = 500
 AHEAD_S = 2.0 * DAY_S
 """How far ahead set-points are handed out."""
@@ -465,7 +467,8 @@ def _frequency(sensors: list[Measurement]) -> Frequency:
     if not found:
         return Frequency(None, None, NOT_MEASURED)
     newest = max(found, key=lambda one: one.at)
-    return Frequency(newest.value / 1000, newest.at, f"measured by {newest.source}")
+    verb = "simulated" if newest.source.startswith(SIMULATED) else "measured"
+    return Frequency(newest.value / 1000, newest.at, f"{verb} by {newest.source}")
 
 
 def _branch(network: Network, branch: int, latest: GridState | None) -> Branch:

@@ -1,10 +1,12 @@
 // Quietgrid's page behaviour. No framework, no inline code (the content security policy forbids it).
 //
-// Charts     <figure class="chart" data-chart> with a spec in <script type="application/json"> or from data-src.
+// Charts     <figure class="chart" data-chart> with a spec in <script type="application/json"> or from data-src;
+//            with both, the second is loaded when data-fresh becomes new.
 //            spec: {kind: "lines" | "bars", time, tz, x: [unix or label], x_title, unit, digits,
 //                   series: [{name, color, style: line|dash|area|step|bar|hatch, stack, data: [number | null],
 //                             low, high: [number], the interval a bar stands for, if it is not exact}],
-//                   threshold: {value, label}}
+//                   threshold: {value, label} or several, range: [from, to] of the axis, which grows with what is shown,
+//                   band: [low, high], numbers of two series: what lies between them is tinted}
 //                  {kind: "heatmap", x: [label], y: [label], values: [y][x], max, unit, digits, x_title, y_title}
 //            null is a gap, never zero. Every chart has "Show as table".
 // Live       <body data-live="/events" data-live-every="5">; server-sent events, each with JSON data:
@@ -13,8 +15,10 @@
 //            bytes  {rows: [[id, hex], ...]}      -> [data-bytes]
 //            state  {key: {tone, text}}           -> every badge [data-state=key]
 //            notice {text}                        -> a toast
+//            fresh  {what}                        -> event fresh-WHAT for hx-trigger, charts with data-fresh=WHAT
 //            reload {}                            -> the page is loaded again
-// Keys       ? help, t theme, g then a letter: go to the page with that data-key.
+// Keys       ? help, t theme, g then a letter: go to the page with that data-key. a presses the [data-ack] of the row
+//            one is in, else the first.
 "use strict";
 
 // English is written the British way: day before month, 24 hours, as on the rest of the page.
@@ -110,6 +114,10 @@ document.addEventListener("keydown", (event) => {
   else if (Date.now() - afterG < 1500) {
     const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
     if (link) link.click();
+  } else if (event.key === "a") {
+    const here = document.activeElement.closest("tr");
+    const button = (here && here.querySelector("[data-ack]")) || document.querySelector("[data-ack]");
+    if (button) button.click();
   }
   afterG = 0;
 });
@@ -191,6 +199,22 @@ function seriesOption(series, spec) {
   return option;
 }
 
+// What lies between two series, as tinted pieces; a gap in either is a gap.
+function between(spec) {
+  const [low, high] = spec.band.map((number) => spec.series[number].data);
+  const fill = colour(spec.series[spec.band[0]].color || "accent");
+  const both = (index) => low[index] !== null && high[index] !== null && index < low.length;
+  return {
+    type: "custom", silent: true, animation: false, z: 1, encode: { x: 0, y: [1, 2] },
+    data: low.map((value, index) => [index, value, high[index]]).filter(([index]) => both(index) && both(index + 1)),
+    renderItem: (_params, api) => {
+      const at = api.value(0);
+      const points = [[at, low[at]], [at + 1, low[at + 1]], [at + 1, high[at + 1]], [at, high[at]]];
+      return { type: "polygon", shape: { points: points.map((point) => api.coord(point)) }, style: { fill, opacity: 0.18 } };
+    },
+  };
+}
+
 function whiskers(series) {
   const strokes = [[colour("card"), 4], [colour("ink"), 1.5]]; // a rim, so that the line shows on a dark bar
   return {
@@ -252,18 +276,25 @@ function cartesian(spec, width) {
       axisLabel: { ...axis.axisLabel, hideOverlap: true, interval: spec.time ? tickFilter(texts, width) : "auto" },
     },
     yAxis: { type: "value", ...axis, name: spec.unit, nameGap: 10, nameTextStyle: { ...axis.nameTextStyle, align: "left" },
-      splitNumber: 4, axisLine: { show: false } },
-    series: [...spec.series.map((series) => seriesOption(series, spec)), ...spec.series.filter((series) => series.low).map(whiskers)],
+      splitNumber: 4, axisLine: { show: false }, ...axisRange(spec) },
+    series: [...spec.series.map((series) => seriesOption(series, spec)), ...spec.series.filter((series) => series.low).map(whiskers), ...(spec.band ? [between(spec)] : [])],
   };
   if (spec.threshold && option.series.length) {
     const color = colour("bad");
     option.series[0].markLine = {
       silent: true, symbol: "none", animation: false, lineStyle: { color, type: [2, 3], width: 1.5 },
-      label: { formatter: spec.threshold.label, color, position: "insideEndTop", fontSize: 12 },
-      data: [{ yAxis: spec.threshold.value }],
+      label: { color, position: "insideEndTop", fontSize: 12 },
+      data: [spec.threshold].flat().map(({ value, label }) => ({ yAxis: value, label: { formatter: label } })),
     };
   }
   return option;
+}
+
+// A range that is asked for holds unless something lies outside: nothing is cut off.
+function axisRange(spec) {
+  if (!spec.range) return {};
+  const [from, to] = spec.range;
+  return { min: ({ min }) => Math.min(from, Math.floor(min)), max: ({ max }) => Math.max(to, Math.ceil(max)) };
 }
 
 function heatmap(spec) {
@@ -375,10 +406,11 @@ async function load(figure) {
 function mountCharts(root) {
   for (const figure of all("figure[data-chart]", root)) {
     if (charts.has(figure)) continue;
-    if (figure.dataset.src) {
+    const spec = figure.querySelector("script[type='application/json']");
+    if (figure.dataset.src && !spec) {
       load(figure);
       if (figure.dataset.every) setInterval(() => figure.isConnected && load(figure), 1000 * figure.dataset.every);
-    } else mount(figure, JSON.parse(figure.querySelector("script[type='application/json']").textContent));
+    } else mount(figure, JSON.parse(spec.textContent));
   }
   for (const [figure, { chart }] of charts) {
     if (!figure.isConnected) { chart.dispose(); charts.delete(figure); }
@@ -421,6 +453,10 @@ const onLive = {
         node.textContent = text;
       }
     }
+  },
+  fresh: (data) => {
+    document.body.dispatchEvent(new CustomEvent(`fresh-${data.what}`));
+    for (const figure of all(`figure[data-fresh="${CSS.escape(data.what)}"]`)) load(figure);
   },
   notice: (data) => toast(data.text),
   reload: () => location.reload(),
