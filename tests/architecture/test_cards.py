@@ -14,11 +14,12 @@ LIFE = ("meter", "concentrator", "pes", "keyholder", "mdms", "billing", "balance
 # Announced or undertaken before the interval, so that nobody waits for it afterwards.
 AHEAD = {"Signal", "Question", "Alarm", "Book", "Prices", "Tariff", "Consent", "Enrol", "Members", "Certificate"}
 # Acknowledged after the fact, or pulled by whom it concerns.
-WAY_BACK = {"Receipt", "Ack", "Endorsement", "Vote", "Opened", "Ledger", "Release"}
+WAY_BACK = {"Receipt", "Ack", "Endorsement", "Vote", "Opened", "Ledger", "Release", "OwnClaims"}
 SAME = {"SealedReadings": "Sealed"}
 # Nouns that belong to one stage and are not in the shared vocabulary.
 OF_A_STAGE = {
     "Publication", "Release", "Sealed", "Frame", "BlindSums", "Bill", "Tariff", "Ledger", "Question", "presence",
+    "ClaimAccount", "OwnClaims",
 }  # fmt: skip
 
 

@@ -18,12 +18,14 @@ from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import UnavailableError
 from quietgrid.homeweb import LinkSessions, PageSettings, Recipient
 from quietgrid.household import Vault
+from quietgrid.household.rewards import KnownPurse, RewardNote, choice, known, remember
 from quietgrid.household.server import Origin
 from quietgrid.household.sharing import open_shared
 from quietgrid.household.vault import Backup
 from quietgrid.model.interval import SystemClock
 from quietgrid.model.readings import Readings
 from quietgrid.wire.messages import LedgerNote
+from quietgrid.wire.own import OwnClaims
 from tests.homeweb.browsing import BASE, Visitor, text_of
 from tests.household.village import COMMUNITY, Village
 from tests.meter.town import D0, moment, readings, slots
@@ -291,6 +293,42 @@ def test_erasing_needs_the_number_and_leaves_nothing(lane: Lane) -> None:
     files = lane.village.files()
     assert not any(part in files for part in roots)
     assert lane.village.holders[0].given[-1].name == "erase"
+
+
+class NoClaims:
+    """A `ClaimsLink` nobody may use: the page asks nobody."""
+
+    def claims(self) -> OwnClaims:
+        raise AssertionError("the page asked the platform")
+
+    def name_account(self, signed: object) -> None:
+        raise AssertionError("the page asked the platform")
+
+
+def test_rewards_are_what_the_home_knows(lane: Lane) -> None:
+    visitor, parts = lane.visitor(), lane.origin.homes[11].parts
+    assert "Rewards" not in visitor.page("/bills")  # a community without a chain
+    parts.claims = NoClaims()
+    assert "Not looked yet" in text_of(visitor.page("/bills"))
+    sent, address = "0x" + "ab" * 32, "0x" + "cd" * 20
+    remember(parts.store, 11, RewardNote(1, [], [], 5.0))
+    purse = KnownPurse(address, 50_000_000, 50_000_000, 20_000_000)
+    remember(parts.store, 11, RewardNote(50_730_000, [purse], [sent], 1_700_000_000.0, "the node is away"))
+    page = visitor.page("/bills")
+    text = text_of(page)
+    for said in ("50.73", "50.00", "20.00", "the node is away", "Nothing is claimed unless you do"):
+        assert said in text, said
+    assert sent in page
+    assert address in page
+    assert f'href="{sent}' not in page
+    visitor.post("/bills/rewards", by_itself="on")
+    assert choice(parts.store, 11) == "on"
+    assert "drawn by lot" in text_of(visitor.page("/bills"))
+    visitor.post("/bills/rewards", by_itself="off")
+    assert choice(parts.store, 11) == "off"
+    visitor.post("/bills/rewards", 400, by_itself="often")
+    visitor.post("/consents/erase", 200, confirm="11")
+    assert (known(parts.store, 11), choice(parts.store, 11)) == (None, "")
 
 
 def test_signing_out_ends_the_session_everywhere(lane: Lane) -> None:

@@ -48,8 +48,8 @@ def serve_platform(
 
 @household.command(name="serve")
 def serve_household(
-    *, port: int, platform: str, keyholder: list[str], meters: str = "", state: Path | None = None
-) -> int:
+    *, port: int, platform: str, keyholder: list[str], meters: str = "", state: Path | None = None, chain: str = "",
+) -> int:  # fmt: skip
     """Serve the homes whose vaults are in a state folder, on their own origin, until SIGTERM.
 
     Args:
@@ -58,13 +58,14 @@ def serve_household(
         keyholder: Address of each keyholder, in order.
         meters: Address of the homes' own meters, for receipts.
         state: Folder of databases and keys.
+        chain: Address of the chain's node, for claims; without it nothing is claimed.
     """
     from quietgrid.homeweb.serve import serve
     from quietgrid.household.hosting import Addresses
     from quietgrid.runtime.clock import ClockFile
 
     folder = _start(state)
-    serve(folder, Addresses(platform, keyholder, meters), port, ClockFile(folder / "clock"))
+    serve(folder, Addresses(platform, keyholder, meters), port, ClockFile(folder / "clock"), node=chain)
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,40 +18,56 @@ if TYPE_CHECKING:
     from quietgrid.chain.client import Chain
     from quietgrid.household.claiming import Claiming, Purse
 
+    Keep = Callable[[int, Sequence[Purse], Sequence[str]], None]
+
 app = command_app("reward", "What your bills owe you: see it, claim it from a fresh address, have it paid out.")
 EUR = 1_000_000
 
 
 @contextmanager
-def _claiming(home: int, state: Path | None, rpc: str) -> Iterator[tuple[Claiming, Chain, str]]:
-    """A home's claims, the node, and the contract's address. Of the state folder only public addresses are read."""
+def _claiming(home: int, state: Path | None, rpc: str) -> Iterator[tuple[Claiming, Chain, str, Keep]]:
+    """A home's claims, the node, the contract's address, and what keeps for the home's pages what was seen."""
     from quietgrid.household.claiming import CONTRACT
+    from quietgrid.household.rewards import RewardNote, known, remember, seen
 
     chain, book = at_node(state, rpc)
     contract = book.address(chain.chain_id(), CONTRACT)
     with own_home(home, state) as own:
-        yield own.claiming, chain, contract
+        store = own.parts.store
+
+        def keep(credit_micro: int, purses: Sequence[Purse], sent: Sequence[str]) -> None:
+            before = known(store, home) or RewardNote()
+            remember(store, home, seen(before, credit_micro, purses, sent, time.time()))
+
+        yield own.claiming, chain, contract, keep
 
 
 @app.command(name="list")
 def list_(*, state: Path | None = None, as_json: Json = False) -> int:
-    """List the roots of claims and the escrow behind them; nothing of a home is in it.
+    """List the roots of claims, the escrow behind them and what was claimed; all of it is on the chain too.
 
     Args:
         state: Folder of databases and keys.
     """
     from quietgrid.cli.chain import platform_tx
-    from quietgrid.runtime.claims import claims_standing
+    from quietgrid.runtime.claims import claims_made, claims_standing
 
     with platform_tx(state) as tx:
         found = claims_standing(tx)
+        done = claims_made(tx)
     rows = [[one.sequence, f"{one.promised_micro / EUR:.2f}", one.root.hex()[:16] + "…"] for one in found.roots]
     data = {
         "escrow_micro": found.escrow_micro, "state": found.state,
         "roots": [{"sequence": r.sequence, "root": r.root.hex(), "promised_micro": r.promised_micro}
                   for r in found.roots],
+        "claims": [{"block": c.block, "what": c.what, "address": c.account, "sum_micro": c.sum_micro,
+                    "transaction": c.transaction} for c in done],
     }  # fmt: skip
+    made = [[c.block, c.what, c.account, f"{c.sum_micro / EUR:.2f}", c.transaction] for c in done]
     said = table(["root", "promised EUR", "hash"], rows) if rows else ["nothing was promised yet"]
+    said += (
+        table(["block", "what", "address", "in all EUR", "transaction"], made) if made else ["nothing was claimed yet"]
+    )
     emit(as_json, data, [f"in escrow so far: {found.escrow_micro / EUR:.2f} EUR", *said])
     return 0
 
@@ -63,8 +80,10 @@ def show(home: int, *, rpc: Rpc = "", state: Path | None = None, as_json: Json =
         home: Number of the home.
         state: Folder of databases and keys.
     """
-    with _claiming(home, state, rpc) as (own, chain, contract):
-        found, purses = own.own(), own.purses(chain, contract)
+    with _claiming(home, state, rpc) as (own, chain, contract, keep):
+        found = own.own()
+        purses = own.purses(chain, contract, found)
+        keep(found.credit_micro, purses, [])
     _say(as_json, home, purses, [], found.credit_micro)
     return 0
 
@@ -83,10 +102,12 @@ def claim(
         fresh: Name a new address for what comes from now on, so that nobody can link it to earlier claims.
         state: Folder of databases and keys.
     """
-    with _claiming(home, state, rpc) as (own, chain, contract):
+    with _claiming(home, state, rpc) as (own, chain, contract, keep):
         sent = own.claim(chain, contract)
         own.name(fresh)
-        found, purses = own.own(), own.purses(chain, contract)
+        found = own.own()
+        purses = own.purses(chain, contract, found)
+        keep(found.credit_micro, purses, sent)
     _say(as_json, home, purses, sent, found.credit_micro)
     return 0
 
@@ -107,9 +128,11 @@ def withdraw(
 
     if len(to) != 42 or not to.startswith("0x") or set(to[2:].lower()) - set("0123456789abcdef"):
         raise InputError("this is no address", where="--to", fix="give 0x and 40 digits")
-    with _claiming(home, state, rpc) as (own, chain, contract):
+    with _claiming(home, state, rpc) as (own, chain, contract, keep):
         sent = own.withdraw(chain, contract, to, eur * EUR)
-        found, purses = own.own(), own.purses(chain, contract)
+        found = own.own()
+        purses = own.purses(chain, contract, found)
+        keep(found.credit_micro, purses, sent)
     _say(as_json, home, purses, sent, found.credit_micro)
     return 0
 

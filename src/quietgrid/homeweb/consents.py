@@ -15,6 +15,7 @@ from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.privacy import SEEN
 from quietgrid.homeweb.settings import PageSettings, Recipient
 from quietgrid.homeweb.words import days_text
+from quietgrid.household import rewards
 from quietgrid.household.views import EPOCH, day_of
 from quietgrid.model.interval import DAY_S
 from quietgrid.store.household import GivenConsent
@@ -161,3 +162,4 @@ def erase(desk: Desk, form: Mapping[str, str]) -> None:
     with desk.lock:
         desk.home.erase("asked for by the household")
         desk.drop_notes(PACKAGE, BACKUP, CHECKED, RELEASED, SEEN)
+        rewards.forget(desk.home.parts.store, desk.home.parts.vault.home)

@@ -8,7 +8,7 @@ without scripts; with them they are live. Nothing of a request or answer is logg
          /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events
          /events/privacy  /events/glance  /sign-in  /static/{path}
     POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
-         /consents/erase  /signout
+         /consents/erase  /bills/rewards  /signout
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, front, omissions, papers, privacy, proving
+from quietgrid.homeweb import bills, consents, front, omissions, papers, privacy, proving, rewards
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -61,6 +61,7 @@ def _routes(p: Pages) -> list[Route]:
         get("/bills/{bill}/proof.json", _proof),
         get("/bills/{bill}", _bill),
         post("/bills/{bill}/verify", _release),
+        post("/bills/rewards", _rewards),
         get("/privacy", _privacy),
         get("/privacy.{form:str}", _privacy_file),
         get("/privacy/{entry}", _entry),
@@ -144,7 +145,13 @@ def _asked(visit: Visit) -> tuple[str, Any, int]:
 
 
 def _bills(p: Pages, visit: Visit) -> Response:
-    return p.page("household/bills.html", p.base(visit, "bills") | {"bills": bills.rows(visit.desk)})
+    found = {"bills": bills.rows(visit.desk), "rewards": rewards.page(visit.desk, p.settings)}
+    return p.page("household/bills.html", p.base(visit, "bills") | found)
+
+
+def _rewards(p: Pages, visit: Visit) -> Response:
+    rewards.decide(visit.desk, visit.form)
+    return _see("/bills")
 
 
 def _bill(p: Pages, visit: Visit) -> Response:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,9 @@ from quietgrid.homeweb.settings import PageSettings, Recipient
 from quietgrid.homeweb.signin import LinkSessions
 from quietgrid.household.guard import Guard
 from quietgrid.household.hosting import Addresses, open_homes
+from quietgrid.household.rewards import DEMO, REAL, Node, Rewards
 from quietgrid.household.server import HOSTS, Origin
+from quietgrid.household.service import Home
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, read_card
@@ -40,8 +43,13 @@ class _Named(msgspec.Struct, frozen=True):
     key: str
 
 
-def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple[Guard, VaultStore]:
-    """The app over the vaults in a state directory, and the store it keeps consents and sessions in.
+def prepare(
+    state: Path, addresses: Addresses, port: int, clock: Clock, node: str = ""
+) -> tuple[Guard, VaultStore, Rewards | None]:
+    """The app over the vaults in a state directory, the store it keeps consents and sessions in, and who claims.
+
+    Args:
+        node: Of the chain; without it nothing is claimed.
 
     Raises:
         ConfigError: there is no card or no vault.
@@ -54,6 +62,7 @@ def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple
     if not homes:
         raise ConfigError("there is no home here", where=str(folders.households), fix="run `quietgrid up`")
     origin = Origin(homes, LinkSessions(store, SystemClock(), folders.households), OPERATOR)
+    made_up = is_made_up(state / "commissioning")
     settings = PageSettings(
         platform_url=platform_url.replace(f"//{HOST}", "//localhost").rstrip("/"),
         framed_by=tuple(platform_url.replace(f"//{HOST}", f"//{name}").rstrip("/") for name in PLATFORM_NAMES),
@@ -61,9 +70,16 @@ def prepare(state: Path, addresses: Addresses, port: int, clock: Clock) -> tuple
         names=read_names(state / "commissioning"),
         recipients=read_recipients(state / "recipients.json"),
         demo=True,
-        shown_home=SHOWN_HOME if SHOWN_HOME in homes and is_made_up(state / "commissioning") else None,
+        shown_home=SHOWN_HOME if SHOWN_HOME in homes and made_up else None,
+        claims_by_itself=bool(node) and made_up,
     )
-    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store
+    claiming = claiming_for(origin.homes, Node(node, state / "chain" / "addresses.json"), made_up) if node else None
+    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming
+
+
+def claiming_for(homes: Mapping[int, Home], node: Node, made_up: bool) -> Rewards:
+    """Who claims what bills owe these homes: soon and unasked in the demo; else where a home chose it, over weeks."""
+    return Rewards(homes, node.reach, DEMO if made_up else REAL, SystemClock(), made_up)
 
 
 def read_names(path: Path) -> dict[int, str]:
@@ -91,17 +107,21 @@ def read_recipients(path: Path) -> tuple[Recipient, ...]:
         raise ConfigError("the list of recipients cannot be read", where=str(path), fix="see the docs") from error
 
 
-def serve(state: Path, addresses: Addresses, port: int, clock: Clock, ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    state: Path, addresses: Addresses, port: int, clock: Clock, ready: Callable[[], None] = lambda: None, node: str = ""
+) -> None:
     """Serve the homes of a state directory until SIGTERM.
 
     Args:
         state: The state directory. addresses: of the others. port: on 127.0.0.1.
-        clock: The community's. ready: called once the port answers.
+        clock: The community's. ready: called once the port answers. node: of the chain; "" for none.
 
     Raises:
         ConfigError: no card, no vault, or the port is taken.
     """
-    app, store = prepare(state, addresses, port, clock)
+    app, store, claiming = prepare(state, addresses, port, clock, node)
+    if claiming is not None:
+        threading.Thread(target=claiming.run, name="rewards", daemon=True).start()
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -115,6 +135,8 @@ def serve(state: Path, addresses: Addresses, port: int, clock: Clock, ready: Cal
             )  # fmt: skip
             asyncio.run(_run(uvicorn.Server(config), listener, ready))
     finally:
+        if claiming is not None:
+            claiming.stop()
         store.close()
 
 

@@ -26,6 +26,7 @@ class PageSettings:
         demo: One operator runs everything; every page says so.
         shown_home: In a demo, the home whose frame everybody may see on the start page; None: only who is signed in.
         live_every: Seconds between live updates. floor: fewest homes of any total (`GateRules.k`).
+        claims_by_itself: Whether this process claims for homes that chose nothing.
     """
 
     platform_url: str = ""
@@ -37,6 +38,7 @@ class PageSettings:
     shown_home: int | None = None
     live_every: float = 2.0
     floor: int = 15
+    claims_by_itself: bool = False
 
     def name_of(self, home: int) -> str:
         """What a home is called.

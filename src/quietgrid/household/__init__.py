@@ -1,10 +1,11 @@
 """Households: open their own data, check bills and ledgers, give and withdraw consent, erase; own process and origin.
 
 Runs at: home, or the household association on the home's behalf; its own web origin
-Sees: open readings of its own home, its own roots and keys, its bills, the privacy ledgers' entries about it
-Never sees: another home's readings, keys or bills; the keyholders' keys
-In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder, Release from keyholder
-Out: Adoption, Consent, Omission
+Sees: open readings of its own home, its own roots and keys, its bills and claims, the privacy ledgers' entries about it
+Never sees: another home's readings, keys, bills or claims; the keyholders' keys
+In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder, Release from keyholder,
+  OwnClaims from settlement
+Out: Adoption, Consent, Omission, ClaimAccount to settlement
 """
 
 from quietgrid.household.checking import VectorCheck, Verdict

@@ -126,13 +126,13 @@ class Claiming:
         self._link.name_account(vault.identity.sign(message))
         return address
 
-    def purses(self, chain: Chain, contract: str) -> list[Purse]:
+    def purses(self, chain: Chain, contract: str, found: OwnClaims | None = None) -> list[Purse]:
         """The home's addresses as they stand on the chain, oldest first.
 
         Args:
-            contract: Address of `IncentiveDistribution`.
+            contract: Address of `IncentiveDistribution`. found: from `own`, so that the platform is not asked now.
         """
-        found = self.own()
+        found = found or self.own()
         promised = {share.account: share.cumulative_micro for share in found.shares}
         out = []
         for number, account in enumerate(found.accounts):
@@ -141,16 +141,19 @@ class Claiming:
             out.append(Purse(number, address, promised.get(account, 0), claimed, paid))
         return out
 
-    def claim(self, chain: Chain, contract: str) -> list[str]:
+    def claim(self, chain: Chain, contract: str, found: OwnClaims | None = None) -> list[str]:
         """Claim what is promised and not claimed yet, each from its own address; the transactions.
+
+        Args:
+            found: From `own`, so that the platform is not asked now.
 
         Raises:
             RevertedError: the newest root is not on the chain yet. UnavailableError: the node is away.
         """
-        found = self.own()
+        found = found or self.own()
         shares = {share.account: share for share in found.shares}
         sent = []
-        for purse in self.purses(chain, contract):
+        for purse in self.purses(chain, contract, found):
             if purse.promised_micro > purse.claimed_micro:
                 call = claim_call(contract, found.programme, shares[_bytes(purse.address)])
                 sent.append(_send(chain, self.account(purse.number), call))

@@ -29,6 +29,7 @@ from starlette.routing import Route
 from quietgrid.errors import ForbiddenError, InputError, QuietgridError
 from quietgrid.household import views
 from quietgrid.household.guard import Guard, TooLarge
+from quietgrid.household.rewards import forget
 from quietgrid.household.service import Home
 from quietgrid.household.sessions import Session, Sessions
 from quietgrid.model.interval import DAY_S
@@ -249,6 +250,7 @@ def _erase(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -
         raise InputError("the home's id was not typed right", where="confirm", fix="type it as shown")
     home.erase(asked.reason[:500])
     origin.homes.pop(own, None)
+    forget(home.parts.store, own)
     origin.sessions.end_all([own])
     return {"erased": True}
 

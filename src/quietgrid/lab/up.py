@@ -131,7 +131,7 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     node = f"http://{HOST}:{ports.chain}" if ports.chain else "" if chosen in ("local", "off") else chosen
     supervisor.add("platform", "platform", "serve", *own, *holders, *(["--chain", node] if node else []))
     local = ["--meters", f"http://{HOST}:{ports.meters}"] if ports.meters else []
-    home = ["--port", str(ports.household), "--platform", platform_url, *local]
+    home = ["--port", str(ports.household), "--platform", platform_url, *local, *(["--chain", node] if node else [])]
     supervisor.add("household", "household", "serve", *home, *holders)
     supervisor.add("fleet", "fleet", "run", "--platform", platform_url, "--port", str(ports.meters))
     if (state / "plant").exists():

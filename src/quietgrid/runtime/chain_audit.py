@@ -122,8 +122,8 @@ class _Claims:
         for home, cumulative, *_ in shares.values():
             by_home[home] += cumulative
         nameless = by_home.pop("", 0)  # of erased homes, whose credits are still in the books
-        promised = nameless > sum(amount for home, amount in credited.items() if home not in by_home)
-        promised += sum(amount > credited.get(home, 0) for home, amount in by_home.items())
+        free = sum(amount for home, amount in credited.items() if home not in by_home)
+        promised = int(nameless > free) + sum(amount > credited.get(home, 0) for home, amount in by_home.items())
         claimed = sum(amount > shares[who][1] if who in shares else True for who, amount in self._claimed.items())
         paid = sum(amount > self._claimed.get(who, 0) for who, amount in self._paid.items())
         return [

@@ -67,6 +67,33 @@ class ClaimsStanding:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What the contract said of an address: nobody here knows more of it than who reads the chain.
+
+    Args:
+        block, transaction: where. what: "claimed" or "withdrawn". account: 0x text. sum_micro: of it, in all so far.
+    """
+
+    block: int
+    transaction: str
+    what: str
+    account: str
+    sum_micro: int
+
+
+def claims_made(tx: PlatformTx, limit: int = 100) -> list[Claimed]:
+    """Claims and withdrawals as the contract told them, newest first."""
+    out = []
+    for name, value in (("Claimed", "claimed"), ("Withdrawn", "paid")):
+        for event in tx.chain.events(contract="IncentiveDistribution", name=name, limit=limit):
+            said = event.values
+            if bytes.fromhex(str(said["programme"])[2:]) == programme_id():
+                one = Claimed(event.block, event.transaction, name.lower(), str(said["account"]), int(said[value]))
+                out.append((event.index, one))
+    return [one for _, one in sorted(out, key=lambda row: (-row[1].block, -row[0]))][:limit]
+
+
 def shares_of(tx: PlatformTx) -> list[Share]:
     """Every share below the newest root."""
     found = []

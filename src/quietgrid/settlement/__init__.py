@@ -2,9 +2,9 @@
 
 Runs at: platform
 Sees: postings (accounts, amounts, energy) with their stage, hashes of frames and of ledgers, homes' claim addresses
-Never sees: a reading, a load curve, a key
-In: Posting from billing
-Out: Sending
+Never sees: a reading, a load curve, a key; when and from where a home claims, but by reading the chain like anybody
+In: Posting from billing, ClaimAccount from household
+Out: Sending, OwnClaims to household
 """
 
 from quietgrid.settlement.claims import PROGRAMME, Share, allot, credits_in, payouts, programme_id, tree
