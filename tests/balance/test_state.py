@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from quietgrid.algorithms.powerflow import Model, Sensor
+from quietgrid.algorithms.powerflow import Model
 from quietgrid.balance.picture import GroupTotals, Measured, states
-from quietgrid.balance.state import columns, measured_flow, network_state
+from quietgrid.balance.rules import OperatingRules, grid_levels, watch
+from quietgrid.balance.state import columns, measured_state, network_state
 from quietgrid.model.grid import MeasuredKind, Measurement
 from quietgrid.model.interval import Window
-from quietgrid.model.operation import Basis
+from quietgrid.model.operation import Basis, Fit, Held
 from tests.algorithms.grids import by_group, radial
 
 WINDOW = Window(1_000, 1_008, 900)
@@ -41,14 +43,14 @@ def street():
 
 def test_measurements_correct_what_totals_alone_cannot_know() -> None:
     model, true, totals, measured, fed = street()
-    alone, full = network_state(model, totals, []), network_state(model, totals, measured, fed_w=fed)
+    alone, full = network_state(model, totals, []), network_state(model, replace(totals, fed_w=fed), measured)
 
     def error(found):
         return np.abs(found.flow.voltage - true.voltage).mean()
 
     assert error(full) < error(alone) / 5
     assert (full.estimate.voltage_sigma < alone.estimate.voltage_sigma).all()
-    assert not full.bad_sensors()
+    assert {one.fit for row in full.fits() for one in row} == {Fit.GOOD}
     assert (full.low < full.middle).all()
     assert (full.middle < full.high).all()
     own = model.network.nodes.groups == 0
@@ -61,7 +63,20 @@ def test_a_sensor_that_lies_is_named() -> None:
     lying = [
         one if one.element != "n4" else Measurement(VOLT, "n4", one.value + 20_000, one.at, "s") for one in measured
     ]
-    assert network_state(model, totals, lying).bad_sensors() == {Sensor(VOLT, "n4"): len(WINDOW)}
+    state = network_state(model, totals, lying)
+    for row in state.fits():
+        assert {one.sensor for one in row if one.fit is Fit.BAD} == {"n4 voltage-mv"}
+    kept = states(model, totals, Measured(flow=state.flow, sensors=state.fits()))
+    raised = watch([], grid_levels(kept[0], OperatingRules()), 0.0, 1_800.0).raised
+    (alarm,) = [one for one in raised if one.rule == "bad-sensor"]
+    assert alarm.element == "sensor n4 voltage-mv"
+    assert f"is {kept[0].sensors[-1].off:.0f} standard deviations off" in alarm.said
+    assert "check its scaling" in alarm.said
+    well = replace(kept[0], sensors=tuple(replace(one, fit=Fit.GOOD) for one in kept[0].sensors))
+    held = [Held(alarm.rule, alarm.element, 0.0)]
+    silent = replace(kept[0], sensors=())
+    for state_, ended in ((well, held), (silent, []), (kept[0], [])):
+        assert watch(held, grid_levels(state_, OperatingRules()), 900.0, 0.0).ended == ended
 
 
 def test_what_cannot_be_used_is_left_out() -> None:
@@ -75,13 +90,13 @@ def test_what_cannot_be_used_is_left_out() -> None:
     sensors, values = columns(model.network, measured + odd, WINDOW)
     assert sensors == columns(model.network, measured, WINDOW)[0]
     assert np.array_equal(values, columns(model.network, measured, WINDOW)[1])
-    assert measured_flow(model, totals, odd) is None
+    assert measured_state(model, totals, odd) is None
 
 
 def test_states_are_kept_of_the_measured_flow() -> None:
     model, true, totals, measured, _ = street()
     heads = {"l1": np.full(len(WINDOW), 1.0)}
-    kept = states(model, totals, Measured(heads=heads, flow=measured_flow(model, totals, measured)))
+    kept = states(model, totals, Measured(heads=heads, flow=network_state(model, totals, measured).flow))
     plain = states(model, totals, Measured(heads=heads))
     assert {one.basis for one in kept} == {Basis.MEASURED}
     off = [
@@ -92,6 +107,34 @@ def test_states_are_kept_of_the_measured_flow() -> None:
         for c in (kept, plain)
     ]
     assert off[0] < off[1] / 3
+
+
+def test_a_sensor_nobody_can_check_says_so() -> None:
+    model, _, totals, measured, _ = street()
+    alone = [
+        Measurement(VOLT, "n1", one.value + 16_000, one.at, "s") for one in measured if one.element == "n1"
+    ]  # fmt: skip
+    state = network_state(model, totals, alone)
+    kept = states(model, totals, Measured(flow=state.flow, sensors=state.fits()))
+    assert [one.fit for one in kept[0].sensors] == [Fit.UNVERIFIABLE]
+    raised = watch([], grid_levels(kept[0], OperatingRules()), 0.0, 1_800.0).raised
+    (alarm,) = [one for one in raised if one.rule == "unverifiable-sensor"]
+    assert "nothing else measures the same" in alarm.said
+    assert not [one for one in raised if one.rule == "bad-sensor"]
+
+
+def test_what_is_drawn_and_fed_in_apart_narrows_the_bands() -> None:
+    """Where one group opens both, its branches are known better, the other group's as before."""
+    model, _, totals, measured, fed = street()
+    apart = replace(totals, fed_w=np.where([[True], [False]], fed, np.nan))
+    volts = [one for one in measured if one.kind is VOLT]
+    net, split = (network_state(model, one, volts).estimate for one in (totals, apart))
+    network = model.network
+    own = network.nodes.groups[network.branch_to] == 0
+    other = network.nodes.groups[network.branch_to] == 1
+    assert split.loading_sigma[:, own].mean() < 0.85 * net.loading_sigma[:, own].mean()
+    assert split.loading_sigma[:, other].mean() == pytest.approx(net.loading_sigma[:, other].mean(), rel=0.05)
+    assert split.voltage_sigma.mean() < net.voltage_sigma.mean()
 
 
 def test_a_total_without_some_homes_gives_way_to_its_head() -> None:

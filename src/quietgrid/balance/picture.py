@@ -9,7 +9,7 @@ Privacy: totals of groups and yearly means; no load curve of a home goes in or c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from quietgrid.algorithms.powerflow import Flow, Model
 from quietgrid.errors import InputError
 from quietgrid.model.interval import Window
 from quietgrid.model.network import NO_GROUP, Floats, Network, Rows
-from quietgrid.model.operation import Basis, GridState, GroupState
+from quietgrid.model.operation import Basis, GridState, GroupState, SensorState
 
 HOURS_A_YEAR = 8_766.0
 FULLEST = 20
@@ -33,7 +33,7 @@ class GroupTotals:
     Args:
         window: The intervals. power_w: int64 [groups, t], mean power of an interval. homes: int32 [groups, t], behind
             it. known: bool [groups, t], False where no total is open. whole: bool [groups, t], every home is behind it;
-            None: all are.
+            None: all are. fed_w: [groups, t], what was fed in, positive, NaN where only the net opened; None: it did.
 
     Raises:
         InputError: shapes that do not fit the window.
@@ -44,6 +44,7 @@ class GroupTotals:
     homes: NDArray[np.int32]
     known: NDArray[np.bool_]
     whole: NDArray[np.bool_] | None = None
+    fed_w: Floats | None = None
 
     def __post_init__(self) -> None:
         if not (
@@ -84,6 +85,7 @@ class Measured:
         heads: branch -> [t] watts measured into the group behind it, or group -> into it through all its heads; NaN
             where nothing was measured. frequency: [t] Hz, NaN likewise; None without any.
         flow: estimated from measurements too (`balance.state`); None without a sensor a flow can be compared with.
+        sensors: an interval each, how they fit that flow; empty without one.
         taps: int32 [t, transformers], as told; None where nothing is told.
     """
 
@@ -91,6 +93,7 @@ class Measured:
     frequency: Floats | None = None
     flow: Flow | None = None
     taps: Rows | None = None
+    sensors: Sequence[tuple[SensorState, ...]] = ()
 
 
 def states(model: Model, totals: GroupTotals, measured: Measured | None = None) -> list[GridState]:
@@ -126,7 +129,7 @@ def _state(network: Network, totals: GroupTotals, flow: Flow, at: int, said: Mea
         totals.window.first + at, totals.window.resolution, basis, feasible, groups, loading,
         round(float(flow.source_w[at])) if feasible else 0, round(float(flow.loss_w[at])) if feasible else 0,
         _unexplained(network, totals, flow, at, heads) if feasible else None,
-        round(float(hertz) * 1000) if np.isfinite(hertz) else None,
+        round(float(hertz) * 1000) if np.isfinite(hertz) else None, said.sensors[at] if said.sensors else (),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from math import isfinite
 
 from quietgrid.model.grid import Priority, SetPoint, SetPointKind
 from quietgrid.model.network import Network
-from quietgrid.model.operation import Breaker, BreakerState, GridState, Held, Standing
+from quietgrid.model.operation import Breaker, BreakerState, Fit, GridState, Held, SensorState, Standing
 
 SAFE: Mapping[SetPointKind, int] = {
     SetPointKind.STORAGE_W: 0,
@@ -155,6 +155,8 @@ def grid_levels(state: GridState, rules: OperatingRules, held: Sequence[Held] = 
         levels += _frequency(state.frequency_millihz, rules)
     if state.unexplained_w is not None:
         levels.append(_unexplained(state, state.unexplained_w, rules))
+    for sensor in state.sensors:
+        levels += _sensor(sensor)
     return levels
 
 
@@ -199,6 +201,19 @@ def _unexplained(state: GridState, unexplained_w: int, rules: OperatingRules) ->
     bar = max(rules.unexplained * measured, rules.unexplained_w)
     said = f"{unexplained_w / 1000:.1f} kW enter the groups and are neither used nor lost"
     return Level("unexplained-losses", "grid", Priority.HIGH, abs(unexplained_w) / bar, 1.0, 0.8, said)
+
+
+def _sensor(one: SensorState) -> list[Level]:
+    off = f"sensor {one.sensor} is {one.off:.0f} standard deviations off"
+    said = {
+        Fit.BAD: f"{off} what the others say and is left out: check its scaling, wiring and clock",
+        Fit.UNVERIFIABLE: f"{off} what is usual and nothing else measures the same: read it on the spot, add a second",
+    }
+    rules = {Fit.BAD: "bad-sensor", Fit.UNVERIFIABLE: "unverifiable-sensor"}
+    return [
+        Level(rules[fit], f"sensor {one.sensor}", Priority.MEDIUM, one.fit is fit, 1, 1, words)
+        for fit, words in said.items()
+    ]
 
 
 # -- breakers --------------------------------------------------------------------------------------------------------

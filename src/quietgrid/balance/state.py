@@ -20,6 +20,7 @@ from quietgrid.balance.picture import GroupTotals
 from quietgrid.model.grid import MeasuredKind, Measurement
 from quietgrid.model.interval import Window
 from quietgrid.model.network import Floats, Network
+from quietgrid.model.operation import Fit, SensorState
 
 ELECTRICAL = (MeasuredKind.HEAD_W, MeasuredKind.HEAD_VAR, MeasuredKind.VOLTAGE_MV, MeasuredKind.TAP)
 """Kinds a flow can be compared with; frequency is not one."""
@@ -47,23 +48,27 @@ class NetworkState:
         """The most likely flow."""
         return self.estimate.flow
 
-    def bad_sensors(self) -> dict[Sensor, int]:
-        """Sensors that were thrown out, and in how many intervals."""
-        counts = self.estimate.removed.sum(axis=0).tolist()
-        compared = [sensor for sensor in self.sensors if sensor.kind is not MeasuredKind.TAP]
-        return {sensor: count for sensor, count in zip(compared, counts, strict=True) if count}
+    def fits(self) -> list[tuple[SensorState, ...]]:
+        """How the sensors fit the state, an interval each; those that were silent are not in it."""
+        found = self.estimate
+        names = [f"{one.element} {one.kind.value}" for one in self.sensors if one.kind is not MeasuredKind.TAP]
+        fit = np.where(found.removed, Fit.BAD, np.where(found.unverifiable, Fit.UNVERIFIABLE, Fit.GOOD)).tolist()
+        off = np.abs(found.normalised).round(2).tolist()
+        return [
+            tuple(SensorState(names[m], Fit(fit[at][m]), off[at][m]) for m in np.flatnonzero(found.spoke[at]).tolist())
+            for at in range(len(self.window))
+        ]
 
 
 def network_state(
-    model: Model, totals: GroupTotals, measured: Sequence[Measurement], *, fed_w: NDArray[np.int64] | None = None,
-    sigmas: Sigmas | None = None,
-) -> NetworkState:  # fmt: skip
+    model: Model, totals: GroupTotals, measured: Sequence[Measurement], *, sigmas: Sigmas | None = None
+) -> NetworkState:
     """The state of a window.
 
     Args:
-        totals: Opened net totals of groups; one that misses a home gives way where the group's head is measured.
+        totals: Opened totals of groups; one that misses a home gives way where the group's head is measured. What is
+            drawn and what is fed in count apart where both opened.
         measured: what sensors said; those of other networks are left out.
-        fed_w: int64 [groups, t], the part of the totals that plants fed in, where import and export open separately.
 
     Cost: see `Estimator.estimate`.
     """
@@ -72,17 +77,17 @@ def network_state(
     net = np.where(totals.known & ~_outdone(network, totals, sensors, values), totals.power_w, np.nan)
     net = net.T.astype(np.float64)
     unknown = np.full_like(net, np.nan)
-    fed = unknown if fed_w is None else np.where(np.isfinite(net.T), fed_w, np.nan).T
+    fed = unknown if totals.fed_w is None else np.where(np.isfinite(net), totals.fed_w.T, np.nan)
     inputs = Inputs(sensors, values, net + fed, fed, net, network.units.yearly_wh)
     estimate = Estimator(model, sigmas=sigmas).estimate(inputs)
     return NetworkState(totals.window, sensors, estimate, *_bands(network, estimate))
 
 
-def measured_flow(model: Model, totals: GroupTotals, measured: Sequence[Measurement]) -> Flow | None:
-    """The most likely flow of a window; None where no sensor of this network said anything a flow can use."""
+def measured_state(model: Model, totals: GroupTotals, measured: Sequence[Measurement]) -> NetworkState | None:
+    """The state of a window; None where no sensor of this network said anything a flow can use."""
     if not columns(model.network, measured, totals.window)[0]:
         return None
-    return network_state(model, totals, measured).flow
+    return network_state(model, totals, measured)
 
 
 def columns(network: Network, measured: Sequence[Measurement], window: Window) -> tuple[tuple[Sensor, ...], Floats]:

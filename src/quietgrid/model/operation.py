@@ -46,6 +46,25 @@ class GroupState:
     head_w: int | None = None
 
 
+class Fit(StrEnum):
+    """How a sensor's values fit what is known beside it."""
+
+    GOOD = "fits"
+    BAD = "contradicts the others"
+    """Left out of the state."""
+    UNVERIFIABLE = "is unusual and cannot be checked"
+    """Nothing else measures the same: it counts less."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """A sensor in one interval. Args: sensor: element and kind. fit: see there. off: standard deviations it is off."""
+
+    sensor: str
+    fit: Fit
+    off: float
+
+
 @dataclass(frozen=True, slots=True)
 class GridState:
     """The grid in one interval.
@@ -55,6 +74,7 @@ class GridState:
         groups: in the network's order. loading: branch -> of its rating, the fullest first, at most twenty.
         source_w: from upstream. loss_w: lost in branches. unexplained_w: measured at heads and neither used nor lost,
             None without measurements. frequency_millihz: measured, None if nobody measures it.
+        sensors: those that were compared with the state.
     """
 
     slot: int
@@ -67,6 +87,7 @@ class GridState:
     loss_w: int
     unexplained_w: int | None = None
     frequency_millihz: int | None = None
+    sensors: tuple[SensorState, ...] = ()
 
     @property
     def ends(self) -> float:

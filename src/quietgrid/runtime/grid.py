@@ -21,7 +21,7 @@ from quietgrid.balance.deciding import Decisions
 from quietgrid.balance.picture import GroupTotals, Measured, spread, states
 from quietgrid.balance.rules import OperatingRules, holds, standing
 from quietgrid.balance.service import Grid, Look, breaker
-from quietgrid.balance.state import measured_flow
+from quietgrid.balance.state import measured_state
 from quietgrid.balance.voltage import VoltageSettings, decide
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
@@ -216,8 +216,10 @@ class GridRun:
         }
         hertz = [m for m in measured if m.kind is MeasuredKind.FREQUENCY_MILLIHZ]
         frequency = _means(hertz, window, MeasuredKind.FREQUENCY_MILLIHZ) / 1000 if hertz else None
-        flow = measured_flow(model, totals, measured)
-        return totals, Measured(heads, frequency, flow, _taps(model.network, points, window))
+        state, taps = measured_state(model, totals, measured), _taps(model.network, points, window)
+        if state is None:
+            return totals, Measured(heads, frequency, taps=taps)
+        return totals, Measured(heads, frequency, state.flow, taps, state.fits())
 
     def _regulate(self, model: Model, at: float) -> None:
         """Decide voltage set-points where somebody measures, nothing is stopped and totals are fresh."""

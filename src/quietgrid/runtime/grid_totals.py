@@ -46,6 +46,7 @@ def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> Group
     shape = (len(groups), len(window))
     power, homes = np.zeros(shape, np.int64), np.zeros(shape, np.int32)
     known, whole = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    fed = np.full(shape, np.nan)
     for row, group in enumerate(groups):
         quantities = kept.get(group, set())
         if not quantities:
@@ -63,11 +64,14 @@ def group_totals(tx: PlatformTx, groups: Sequence[str], window: Window) -> Group
             behind = total.homes if behind is None else np.maximum(behind, total.homes)
             members = max(members, total.members)
             answered &= total.answered
+            if quantity is Quantity.EXPORT and Quantity.IMPORT in quantities:
+                fed[row] = total.energy_wh * (3600 / window.resolution)
         power[row] = np.where(answered, wh * 3600 // window.resolution, 0)
         homes[row] = np.where(answered, 0 if behind is None else behind, 0)
         known[row] = answered
         whole[row] = answered & (homes[row] >= members)
-    return GroupTotals(window, power, homes, known, whole)
+        fed[row, ~answered] = np.nan
+    return GroupTotals(window, power, homes, known, whole, fed)
 
 
 def newest_flows(tx: PlatformTx, groups: Sequence[str], resolution: int) -> list[GroupFlow]:

@@ -21,12 +21,14 @@ from quietgrid.model.operation import (
     Breaker,
     BreakerState,
     EmergencyStop,
+    Fit,
     GridState,
     GroupPlan,
     GroupState,
     Held,
     PlanState,
     Proposal,
+    SensorState,
     StopState,
 )
 from quietgrid.model.signal import Signal, SignalKind
@@ -351,6 +353,7 @@ def _state_text(one: GridState) -> str:
 def _as_state(row: sa.Row[Any]) -> GridState:
     body = json.loads(row.body)
     body["groups"] = tuple(GroupState(**group) for group in body["groups"])
+    body["sensors"] = tuple(SensorState(**{**sensor, "fit": Fit(sensor["fit"])}) for sensor in body.get("sensors", ()))
     return GridState(**{**body, "basis": Basis(body["basis"])})
 
 

@@ -91,4 +91,5 @@ def alone(inverse: Floats, variance: Floats, expected: Floats) -> Flags:
 def eased(inverse: Floats, normalised: Floats, false_alarms: float) -> Floats:
     """[t, m]: variance to add to a measurement so that its residual is just what chance leaves."""
     most = chi_square_limit(false_alarms, 1)
-    return np.maximum(normalised**2 / most - 1, 0.0) / np.maximum(np.einsum("tii->ti", inverse), 1e-300)
+    excess = np.maximum(normalised**2 / most - 1, 0.0)
+    return np.asarray(excess / np.maximum(np.einsum("tii->ti", inverse), 1e-300), np.float64)

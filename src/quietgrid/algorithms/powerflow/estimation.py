@@ -45,7 +45,7 @@ class Estimate:
         loss_w, loss_sigma_w: [t], what all branches are expected to lose: more than `flow.loss_w`, because losses grow
             with the square of currents that are not known exactly.
         weighted: [t], chi-square statistic of the sensors that were kept. freedom: int [t], how many those are.
-        normalised: [t, m], each sensor's residual by its standard deviation (as first read).
+        spoke: bool [t, m]. normalised: [t, m], each sensor's residual by its standard deviation (as first read).
         removed: bool [t, m], thrown out as bad. unverifiable: bool [t, m], fits ill, but nothing else measures what it
             does (`bad_data.alone`): kept with less weight. suspicious: bool [t], the test struck on what was read.
         doubtful: bool [t], it still strikes, or rests on something unverifiable: do not act on this state.
@@ -62,6 +62,7 @@ class Estimate:
     loss_sigma_w: Floats
     weighted: Floats
     freedom: Rows
+    spoke: Flags
     normalised: Floats
     removed: Flags
     unverifiable: Flags
@@ -177,9 +178,7 @@ class _Work:
             solved = _replaced(solved, bad, again)
             striking = solved.weighted > self._limits(present & ~removed)
         doubtful = striking | unverifiable.any(axis=1)
-        return self.estimate(
-            prior, solved, Verdict(first, present & ~removed, removed, unverifiable, suspicious, doubtful)
-        )
+        return self.estimate(prior, solved, Verdict(present, first, removed, unverifiable, suspicious, doubtful))
 
     def _limits(self, present: Flags) -> Floats:
         return bad_data.limits(self.estimator.false_alarms, present.sum(axis=1))
@@ -190,9 +189,9 @@ class _Work:
         rows = self.rows[None] * mask[:, :, None]
         cross = rows * prior.variance[:, None, :]
         covariance = cross @ self.rows.T * mask[:, None, :]
-        own = np.arange(len(self.rows))
-        expected_variance = covariance[:, own, own]
-        covariance[:, own, own] += np.where(mask, variance, 1.0)
+        diagonal = np.arange(len(self.rows))
+        expected_variance = covariance[:, diagonal, diagonal]
+        covariance[:, diagonal, diagonal] += np.where(mask, variance, 1.0)
         inverse = np.linalg.inv(covariance)
         deviation = np.zeros_like(prior.variance)
         begin = flow = self.flow(prior, deviation, taps)
@@ -213,8 +212,8 @@ class _Work:
         normal = bad_data.normalised(innovation, inverse, mask)
         alone = bad_data.alone(inverse, variance, expected_variance)
         eased = bad_data.eased(inverse, normal, self.estimator.false_alarms)
-        of_sensors = (table[:, self.ties :] for table in (normal, alone, eased))
-        return _Solved(deviation, flow, weighted, *of_sensors, inverse, cross, fallback)
+        own = np.s_[:, self.ties :]
+        return _Solved(deviation, flow, weighted, normal[own], alone[own], eased[own], inverse, cross, fallback)
 
     def draws(self, prior: Prior, deviation: Floats) -> tuple[Floats, Floats, Floats]:
         """Node draws in W and var, and source voltages."""
@@ -250,8 +249,8 @@ class _Work:
         return Estimate(
             solved.flow, w, var, voltage, np.sqrt(variance[:, :n]), loading_sigma,
             solved.flow.loss_w + (of_w + of_var) @ self.lost, np.sqrt(of_loss), solved.weighted,
-            verdict.kept.sum(axis=1), verdict.normalised, verdict.removed, verdict.unverifiable, verdict.suspicious,
-            verdict.doubtful, solved.fallback,
+            (verdict.spoke & ~verdict.removed).sum(axis=1), verdict.spoke, verdict.normalised, verdict.removed,
+            verdict.unverifiable, verdict.suspicious, verdict.doubtful, solved.fallback,
         )  # fmt: skip
 
 
@@ -259,8 +258,8 @@ class _Work:
 class Verdict:
     """What the test for bad data said; see `Estimate`."""
 
+    spoke: Flags
     normalised: Floats
-    kept: Flags
     removed: Flags
     unverifiable: Flags
     suspicious: Flags
