@@ -127,7 +127,7 @@ class Pace:
 
 
 REAL = Pace((3600, DAY_S), (DAY_S, 7 * DAY_S), (DAY_S, 2 * DAY_S), (0, 21 * DAY_S))
-DEMO = Pace((60, 150), (300, 900), (15, 30), (5, 40))
+DEMO = Pace((60, 150), (90, 240), (15, 30), (5, 40))
 """A demo that shows it within minutes; it hides little."""
 
 
