@@ -11,6 +11,7 @@ import httpx
 from quietgrid.household.claiming import HttpClaims
 from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpMeter, HttpPlatform, SignedClient
 from quietgrid.household.service import Home, HomeParts
+from quietgrid.household.steering import HttpDevice, HttpSignals
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock
 from quietgrid.store import VaultStore
@@ -51,6 +52,8 @@ def open_homes(
                 [HttpHolder(SignedClient(client, *who)) for client in holders],
                 None if meters is None else HttpMeter(SignedClient(meters, *who)),
                 HttpClaims(SignedClient(platform, *who)),
+                None if meters is None
+                else (HttpSignals(SignedClient(platform, *who)), HttpDevice(SignedClient(meters, *who))),
             )
         )  # fmt: skip
     return homes

@@ -34,6 +34,7 @@ from quietgrid.household.omissions import Complaint, OmissionReport, look
 from quietgrid.household.opening import HeldLine, KeyLine, OwnSeries, open_series
 from quietgrid.household.proofs import check_records, open_records, release_scalars
 from quietgrid.household.sharing import consents_for, share_days
+from quietgrid.household.steering import DeviceLink, SignalsLink, Steering
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, Window, day_window
 from quietgrid.model.question import Book
@@ -55,6 +56,7 @@ class HomeParts:
         card: The community. vault: keys. store: consents and how far ledgers were checked. clock: time.
         platform: Link. holders: Links to keyholders 0, 1, 2. meters: link to our own; None where they have no port.
         claims: Link to the platform's claims; None where there are none.
+        steering: Links to what our group is told and to our own device; None where nothing is steered.
     """
 
     card: CommunityCard
@@ -65,6 +67,7 @@ class HomeParts:
     holders: Sequence[HolderLink]
     meters: MeterLink | None = None
     claims: ClaimsLink | None = None
+    steering: tuple[SignalsLink, DeviceLink] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Home:
 
     def __init__(self, parts: HomeParts) -> None:
         self.parts = parts
+        self.steering: Steering | None = None if parts.steering is None else Steering(parts, *parts.steering)
+        """What the home lets its device do; None where nothing is steered."""
         self._lines: dict[int, KeyLine] = {}
         self._followers = [
             Follower(holder, index, parts.card, parts.vault, parts.store) for index, holder in enumerate(parts.holders)

@@ -18,6 +18,7 @@ from quietgrid.algorithms.weights import resolve
 from quietgrid.client.platform import PlatformClient
 from quietgrid.crypto.public.envelope import decode
 from quietgrid.errors import ConfigError, NotFoundError, UnavailableError
+from quietgrid.lab.devices import FILE, Devices
 from quietgrid.lab.meter_port import Port, serving
 from quietgrid.lab.source import Rows, rows_of
 from quietgrid.meter import DayVector, MeterBank, SealedFrame
@@ -28,6 +29,7 @@ from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import SAMPLE, Commissioning, Seat
 from quietgrid.wire.messages import Enrol
 from quietgrid.wire.own import committed_name
+from quietgrid.wire.steering import DeviceOrders, DeviceState
 
 BATCH = 2_000
 LATE_ONE_IN = 31
@@ -187,19 +189,23 @@ def work(state: Path, client: PlatformClient, stop: Callable[[], bool], port: in
     if bank.card is None:
         raise ConfigError("the fleet has no community", where=str(state / "fleet"), fix="run `quietgrid up`")
     households = {(e := decode(Enrol, signed.body)).home: e.household_pk for signed in plan.enrolments}
-    with serving(Port(bank, bank.card, households), port):
-        _live(state, bank, client, (clock, plan, bank.card.resolution), stop)
+    seats = seats_of(bank, plan)
+    count = 1 + max(seat.row for seat in seats)
+    rows, resolution = rows_of(plan.source, count), bank.card.resolution
+    devices = Devices(count, rows, state / "fleet" / FILE, resolution) if plan.source == SAMPLE else None
+    own = None if devices is None else OwnDevices(devices, bank, seats, clock, resolution)
+    with serving(Port(bank, bank.card, households, own), port):
+        readings = seated(seats, rows if devices is None else devices.readings)
+        _live(state, (bank, seats, readings), client, (clock, plan, resolution), stop)
     bank.close()
 
 
 def _live(
-    state: Path, bank: MeterBank, client: PlatformClient, known: tuple[ClockFile, Commissioning, int],
-    stop: Callable[[], bool],
+    state: Path, meters: tuple[MeterBank, list[Seat], Rows], client: PlatformClient,
+    known: tuple[ClockFile, Commissioning, int], stop: Callable[[], bool],
 ) -> None:  # fmt: skip
-    clock, plan, resolution = known
+    (bank, seats, readings), (clock, plan, resolution) = meters, known
     _resume(bank, client, stop)
-    seats = seats_of(bank, plan)
-    readings = seated(seats, rows_of(plan.source, 1 + max(seat.row for seat in seats)))
     faults = Faults() if plan.source == SAMPLE else Faults(late_one_in=0, lost_one_in=0)
     fleet = Fleet(bank, readings, client, clock, faults, seats)
     marker = state / "fleet" / "delivered"
@@ -223,6 +229,36 @@ def _live(
                 time.sleep(0.02)
         except UnavailableError:
             time.sleep(0.5)
+
+
+class OwnDevices:
+    """Devices by home: of the row that the home's meter measures now.
+
+    Args:
+        devices: By row. bank, seats: whose meter measures what. clock: the demo's. resolution: of an interval.
+    """
+
+    def __init__(
+        self, devices: Devices, bank: MeterBank, seats: Sequence[Seat], clock: ClockFile, resolution: int
+    ) -> None:
+        self._devices, self._clock, self._resolution = devices, clock, resolution
+        homes = dict(zip(bank.pids.tolist(), bank.homes.tolist(), strict=True))
+        self._seats = [(homes[seat.pid], seat) for seat in seats]
+
+    def state(self, home: int) -> DeviceState:
+        """See `HomeDevices`."""
+        return self._devices.state(self._row(home), self._clock.now())
+
+    def order(self, home: int, orders: DeviceOrders) -> None:
+        """See `HomeDevices`."""
+        self._devices.order(self._row(home), orders)
+
+    def _row(self, home: int) -> int:
+        slot = int(self._clock.now()) // self._resolution
+        for who, seat in self._seats:
+            if who == home and seat.first <= slot < seat.end:
+                return seat.row
+        raise NotFoundError("no meter of this home is here", where=f"home {home}", fix="ask your own meter")
 
 
 def _resume(bank: MeterBank, client: PlatformClient, stop: Callable[[], bool]) -> None:

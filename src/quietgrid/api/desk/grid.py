@@ -16,6 +16,7 @@ from quietgrid.api.services import Services
 from quietgrid.balance.deciding import reason_of
 from quietgrid.balance.rules import holds
 from quietgrid.balance.service import BREAKERS, breaker
+from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import NotFoundError
 from quietgrid.model.grid import Alarm, MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.interval import DAY_S, Window
@@ -23,7 +24,9 @@ from quietgrid.model.network import Network, UnitKind
 from quietgrid.model.operation import BalancePlan, Breaker, EmergencyStop, GridState, PlanState, Standing
 from quietgrid.model.signal import Signal
 from quietgrid.runtime.grid_limits import tightest
+from quietgrid.runtime.grid_signals import group_signals
 from quietgrid.runtime.grid_totals import GroupFlow
+from quietgrid.wire.steering import OwnSignals, row_of
 
 NOT_MEASURED = "not measured"
 SIMULATED = "demo-"
@@ -377,22 +380,36 @@ def set_points(services: Services, viewer: Viewer) -> Instructions:
 
 
 def signals(services: Services, viewer: Viewer) -> list[Signal]:
-    """Signals of dispatched plans that are not over; a household gets those of its own group.
+    """What homes are told by the set-points in force; a household gets that of its own group.
 
-    A signal whose set-points were cut (a cancelled plan, an emergency stop) is not handed out any more.
+    What was cut (a cancelled plan, an emergency stop) is not handed out any more.
     """
     require(viewer, Permission.GRID_SIGNALS)
+    try:
+        network = services.grid.network()
+    except NotFoundError:
+        return []
     now, mine = services.now(), _own_group(services, viewer)
     with services.store.read() as tx:
-        plans = tx.grid.plans(state=PlanState.DISPATCHED, limit=MOST)
-        points = tx.grid.set_points(now, now + AHEAD_S)
-    alive = {point.id for point in points}
-    out = []
-    for plan in plans:
-        window = plan.proposal.window
-        if window.end * window.resolution > now and any(point.id in alive for point in plan.proposal.set_points):
-            out += [one for one in plan.proposal.signals if not mine or one.group == mine]
-    return out
+        return [
+            signal
+            for group in network.groups if not mine or group == mine
+            for signal in group_signals(tx, network, group, now, services.card.resolution)
+        ]  # fmt: skip
+
+
+def own_signals(services: Services, viewer: Viewer) -> Signed:
+    """The same for a household's process, signed by the platform: a `Signed[OwnSignals]`.
+
+    Raises:
+        NotFoundError: the viewer is no household, or there is no network with its group.
+    """
+    group = _own_group(services, viewer)
+    if group not in services.grid.network().groups:
+        raise NotFoundError("no grid is known for this home", where="group", fix="nothing is asked of it")
+    rows = [row_of(signal) for signal in signals(services, viewer)]
+    parts = services.platform.parts
+    return parts.identity.sign(OwnSignals(parts.card.community, group, services.now(), rows))
 
 
 def holding(services: Services, viewer: Viewer, kind: SetPointKind, element: str, at: float) -> SetPoint | None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from quietgrid.accounts import Permission, Viewer, require
 from quietgrid.api.auth import Asker, Kit
 from quietgrid.api.desk import bills as bills_desk
+from quietgrid.api.desk import grid as grid_desk
 from quietgrid.api.routes.meters import IDS, need
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import ForbiddenError, InputError
@@ -121,6 +122,13 @@ def _recover(kit: Kit, home: int, proof: list[bytes]) -> None:
 def published(kit: Kit, viewer: Asker) -> Response:
     """What published statistics the home's monthly figure entered: a `Signed[OwnParts]`."""
     return _answer(kit.publishing.own(_home(viewer, Permission.OWN_BILLS)))
+
+
+@router.get("/signals", response_class=Response, openapi_extra=need(Permission.GRID_SIGNALS), responses={200: _BODY})
+def signals(kit: Kit, viewer: Asker) -> Response:
+    """What the devices of the home's group are asked for, now and ahead: a `Signed[OwnSignals]`."""
+    _home(viewer, Permission.GRID_SIGNALS)
+    return _answer(grid_desk.own_signals(kit, viewer))
 
 
 @router.post("/erase", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})

@@ -16,6 +16,7 @@ from pathlib import Path
 from quietgrid.demo import demo_network
 from quietgrid.demo.grid import home_units
 from quietgrid.errors import ConfigError, QuietgridError, UnavailableError
+from quietgrid.lab.devices import FILE, Doings
 from quietgrid.lab.gateway import GATEWAY, GatewayLink, gateway_identity
 from quietgrid.lab.plant.controls import SILENCE_S, Controls, Target, safe_values
 from quietgrid.lab.plant.frequency import simulated_frequency
@@ -49,6 +50,7 @@ class PlantParts:
     Args:
         grid: The truth. rows: readings of the homes. sensors, controls: of the grid. clock: the demo's.
         faults: where orders of faults are. resolution: seconds of an interval. first: slot the demo starts at.
+        doings: what the homes' devices did; None: nothing.
     """
 
     grid: TrueGrid
@@ -59,6 +61,7 @@ class PlantParts:
     faults: Path
     resolution: int
     first: int
+    doings: Doings | None = None
 
 
 class Plant:
@@ -79,6 +82,9 @@ class Plant:
         parts = self.parts
         now = parts.clock.now()
         over = int(now) // parts.resolution
+        if parts.doings is not None:
+            parts.doings.refresh()
+            over = over if parts.doings.until is None else min(over, parts.doings.until)
         controls, faults = parts.controls.at(now), read_faults(parts.faults)
         start = max(self._at, over - CATCH_UP_DAYS * DAY_S // parts.resolution)
         found: list[Measurement] = []
@@ -94,6 +100,8 @@ class Plant:
     def _work(self, first: int, end: int, controls: dict[Target, int], faults: list[Fault]) -> list[Measurement]:
         parts = self.parts
         readings = parts.rows(Window(first, end, parts.resolution))
+        if parts.doings is not None:
+            readings = parts.doings.applied(readings)
         said = parts.sensors.report(parts.grid.over(readings, controls, altered(faults)), faults)
         last = end * float(parts.resolution) - 1
         self.latest = {(m.kind, m.element): m for m in said if m.at == last}
@@ -115,7 +123,7 @@ def plant_at(state: Path, silence_s: float = SILENCE_S) -> Plant:
     parts = PlantParts(
         TrueGrid(network, home_units(network)), rows_of(plan.source, count), sensors,
         Controls(safe_values(network), silence_s), ClockFile(state / "clock"), state / "control" / "plant.faults",
-        read_card(Folders(state).card).resolution, plan.first,
+        read_card(Folders(state).card).resolution, plan.first, Doings(state / "fleet" / FILE),
     )  # fmt: skip
     return Plant(parts)
 

@@ -1,8 +1,7 @@
 """The true state of the simulated grid: what homes really draw, and what follows from it. Never leaves the process.
 
-Simplified: a home draws at one power factor all interval long. Its own battery and plant are inside its readings; what
-a set-point asks of storages comes on top, out of a part of them that the community may use. A curtailment changes what
-flows, not what the simulated meters have measured; the difference shows up as a loss.
+Simplified: a home draws at one power factor all interval long. Its battery and its plant are inside its readings, and
+so is what they do because the grid asks for it (`lab.devices`): nothing of storages or feed-in limits is added here.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from quietgrid.lab.plant.controls import Target
 from quietgrid.model.grid import SetPointKind
 from quietgrid.model.network import Floats, Network, Rows, UnitKind
 from quietgrid.model.readings import Readings
-
-HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,6 @@ class TrueGrid:
         at = np.zeros(len(network.nodes.names))
         np.add.at(at, units.nodes[plants], units.rated_w[plants])
         self._feed_w = at[units.nodes[homes]]
-        self._stored_wh = units.storage_wh * HALF
 
     def over(self, readings: Readings, controls: Mapping[Target, int], altered_w: Mapping[str, int]) -> Truth:
         """What really happens in some intervals.
@@ -65,14 +61,10 @@ class TrueGrid:
         reactive = import_w * self._factor
         for row, name in enumerate(network.groups):
             mine = groups == row
-            percent = controls.get((SetPointKind.CURTAIL_PERCENT, name), 100)
-            if percent < 100:
-                net_w[:, mine] = np.maximum(net_w[:, mine], -self._feed_w[mine] * max(0, percent) / 100)
             reactive[:, mine] += self._feed_w[mine] * controls.get((SetPointKind.REACTIVE_PERCENT, name), 0) / 100
             if mine.any():
                 net_w[:, mine] += altered_w.get(name, 0) / int(mine.sum())
         draw_w[:, self._homes], draw_var[:, self._homes] = net_w, reactive
-        self._store(draw_w, controls, hours)
         for row, name in enumerate(network.groups):
             if controls.get((SetPointKind.SHED, name), 0):
                 off = network.unit_groups == row
@@ -80,22 +72,6 @@ class TrueGrid:
         taps = np.tile(self._taps(controls), (t, 1))
         at = np.arange(window.first + 1, window.end + 1, dtype=np.float64) * window.resolution - 1
         return Truth(self._model.flow(draw_w, draw_var, taps=taps), at, taps)
-
-    def _store(self, draw_w: Floats, controls: Mapping[Target, int], hours: float) -> None:
-        """Add what storages take or give, as far as their energy and power allow."""
-        units = self.network.units
-        for row, name in enumerate(self.network.groups):
-            wanted = controls.get((SetPointKind.STORAGE_W, name), 0)
-            mine = units.of(UnitKind.STORAGE) & (self.network.unit_groups == row)
-            if not wanted or not mine.any():
-                continue
-            share = wanted * units.rated_w[mine] / units.rated_w[mine].sum()
-            share = np.clip(share, -units.rated_w[mine], units.rated_w[mine])
-            for interval in draw_w:
-                stored = self._stored_wh[mine]
-                given = np.clip(share, -stored / hours, (units.storage_wh[mine] - stored) / hours)
-                self._stored_wh[mine] = stored + given * hours
-                interval[mine] += given
 
     def _taps(self, controls: Mapping[Target, int]) -> Rows:
         table = self.network.transformers

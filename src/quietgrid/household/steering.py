@@ -1,0 +1,314 @@
+"""What the home lets its own battery and roof do for the grid: its people decide, a switch ends it.
+
+The platform tells a whole group the same shares of everybody's own capacity. Here they become Wh of the own battery
+and W of the own roof, within the owner's limits, and go to the own device as orders that end by themselves: if the
+platform or this process is away, the device goes on as told until the end and then serves its home as ever. Nothing is
+sent back, neither that the home follows nor what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from quietgrid.crypto.public.envelope import Signed
+from quietgrid.crypto.public.signatures import open_signed
+from quietgrid.errors import InputError, NotFoundError, QuietgridError, VerificationError
+from quietgrid.household.links import SignedClient
+from quietgrid.household.vault import Vault
+from quietgrid.model.interval import Clock, Window
+from quietgrid.model.schedule import HOUR_S, WHOLE
+from quietgrid.model.signal import Signal, SignalKind
+from quietgrid.store import VaultStore
+from quietgrid.wire.messages import CommunityCard
+from quietgrid.wire.steering import METER_DEVICE, NO_LIMIT, DeviceOrders, DeviceState, OwnSignals, signals_of
+
+DRAW_UNIT, FEED_UNIT = "draw_ppm", "feed_in_percent"
+CHOICE = "steering"
+"""Document: what the home's people chose."""
+LEAST_RESERVE = 20
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What the home's people chose.
+
+    Args:
+        follow: Whether the battery and the roof do what the group is asked for. reserve_percent: of the battery, kept
+            for the home: nothing is given on request below it.
+    """
+
+    follow: bool = True
+    reserve_percent: int = LEAST_RESERVE
+
+
+class SignalsLink(Protocol):
+    """Where signals come from."""
+
+    def signals(self) -> Signed:
+        """What our group is told: a `Signed[OwnSignals]`."""
+
+
+class DeviceLink(Protocol):
+    """The device behind our own meter."""
+
+    def state(self) -> DeviceState:
+        """What it is and did; `NotFoundError` where there is none."""
+
+    def order(self, orders: DeviceOrders) -> None:
+        """Replace what it was told from the orders' first interval on."""
+
+
+class HttpSignals:
+    """`SignalsLink` over HTTP."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self._client = client
+
+    def signals(self) -> Signed:
+        """See `SignalsLink`."""
+        return self._client.get("/api/v1/own/signals", Signed)
+
+
+class HttpDevice:
+    """`DeviceLink` over HTTP."""
+
+    def __init__(self, client: SignedClient) -> None:
+        self._client = client
+
+    def state(self) -> DeviceState:
+        """See `DeviceLink`."""
+        return self._client.get(METER_DEVICE, DeviceState)
+
+    def order(self, orders: DeviceOrders) -> None:
+        """See `DeviceLink`."""
+        self._client.post(METER_DEVICE, orders, msgspec.Raw)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the home for one run of intervals. draw_wh: of its battery together. most_out_w: or None."""
+
+    window: Window
+    draw_wh: int
+    most_out_w: int | None
+
+
+class SteeredHome(Protocol):
+    """What is needed of a home (`household.service.HomeParts`)."""
+
+    @property
+    def card(self) -> CommunityCard:
+        """The community."""
+
+    @property
+    def vault(self) -> Vault:
+        """Ours."""
+
+    @property
+    def store(self) -> VaultStore:
+        """Where the choice is kept."""
+
+    @property
+    def clock(self) -> Clock:
+        """The community's time."""
+
+
+class Steering:
+    """One home's.
+
+    Args:
+        parts: Of the home. signals, device: links.
+    """
+
+    def __init__(self, parts: SteeredHome, signals: SignalsLink, device: DeviceLink) -> None:
+        self._parts, self._signals, self._device = parts, signals, device
+        self._told: OwnSignals | None = None
+
+    # -- what the home's people see and decide -----------------------------------------------------------------------
+
+    def state(self) -> DeviceState:
+        """What the own device says.
+
+        Raises:
+            NotFoundError: there is neither a battery nor a roof. UnavailableError: it does not answer.
+        """
+        return self._device.state()
+
+    def choice(self) -> Choice:
+        """What was chosen."""
+        with self._parts.store.read() as tx:
+            kept = tx.documents.find(CHOICE, str(self._parts.vault.home))
+        return Choice() if kept is None else msgspec.json.decode(kept, type=Choice)
+
+    def choose(self, choice: Choice) -> None:
+        """Choose, and tell the device at once.
+
+        Raises:
+            InputError: a reserve that cannot be. NotFoundError, UnavailableError: as `state`.
+        """
+        if not 0 <= choice.reserve_percent <= 100:
+            raise InputError("a reserve is a part of the battery", where="reserve_percent", fix="give 0 to 100")
+        state = self.state()
+        with self._parts.store.begin() as tx:
+            tx.documents.replace(CHOICE, str(self._parts.vault.home), msgspec.json.encode(choice))
+        self._send(state, choice)
+
+    def asked(self, state: DeviceState) -> list[Asked]:
+        """What is asked of this home from now on, one entry for each run of intervals with something to do."""
+        if self._told is None:
+            return []
+        orders = orders_of(self._told, state, Choice(reserve_percent=0))
+        out: list[Asked] = []
+        for number, (draw, most) in enumerate(zip(orders.draw_wh, orders.most_out_w, strict=True)):
+            slot = orders.first + number
+            one = (1 if draw > 0 else -1 if draw < 0 else 0, most)
+            if one == (0, NO_LIMIT):
+                continue
+            last = out[-1] if out else None
+            same = last is not None and last.window.end == slot and (last.most_out_w or NO_LIMIT) == most
+            if last is not None and same and (last.draw_wh > 0) == (draw > 0) and bool(last.draw_wh) == bool(draw):
+                window = Window(last.window.first, slot + 1, state.resolution)
+                out[-1] = Asked(window, last.draw_wh + draw, last.most_out_w)
+            else:
+                window = Window(slot, slot + 1, state.resolution)
+                out.append(Asked(window, draw, None if most == NO_LIMIT else most))
+        return out
+
+    # -- doing it ----------------------------------------------------------------------------------------------------
+
+    def fetch(self) -> OwnSignals:
+        """Ask the platform what our group is told.
+
+        Raises:
+            VerificationError: not signed by the platform, or of another community. UnavailableError: it is away.
+        """
+        return read_signals(self._signals.signals(), self._parts)
+
+    def follow(self, told: OwnSignals) -> bool:
+        """Make orders of what was told, and send them if they are others than before; whether they were sent."""
+        self._told = told
+        return self._send(self.state(), self.choice())
+
+    def _send(self, state: DeviceState, choice: Choice) -> bool:
+        if self._told is None:
+            first = int(self._parts.clock.now()) // state.resolution
+            orders = DeviceOrders(first, state.resolution, [], [], 0)
+        else:
+            orders = orders_of(self._told, state, choice)
+        if _rest(state.told, orders.first) == _rest(orders, orders.first):
+            return False
+        self._device.order(orders)
+        return True
+
+
+def read_signals(signed: Signed, parts: SteeredHome) -> OwnSignals:
+    """What a group is told, checked."""
+    told = open_signed(signed, OwnSignals, parts.card.platform_pk)
+    if told.community != parts.card.community:
+        raise VerificationError("signals of another community were sent", where="signals", fix="tell the operator")
+    return told
+
+
+def orders_of(told: OwnSignals, state: DeviceState, choice: Choice) -> DeviceOrders:
+    """What the own device is told: the broadcast shares of the own battery and roof, within the owner's limits.
+
+    Raises:
+        InputError: a signal that cannot be.
+    """
+    first = int(told.at) // state.resolution
+    fitting = [one for one in signals_of(told) if _concerns(one, state, first)] if choice.follow else []
+    end = max((one.window.end for one in fitting), default=first)
+    draw, most = [0] * (end - first), [NO_LIMIT] * (end - first)
+    for one in fitting:
+        for slot in range(max(first, one.window.first), one.window.end):
+            value = one.values[slot - one.window.first]
+            if one.unit == DRAW_UNIT:
+                power = state.power_w * state.resolution // HOUR_S
+                draw[slot - first] = max(-power, min(power, round(value * state.capacity_wh / WHOLE)))
+            elif value < 100:
+                most[slot - first] = state.pv_w * max(0, value) // 100
+    return DeviceOrders(first, state.resolution, draw, most, state.capacity_wh * choice.reserve_percent // 100)
+
+
+def _concerns(one: Signal, state: DeviceState, first: int) -> bool:
+    here = one.kind is SignalKind.SET_POINT and one.window.resolution == state.resolution and one.window.end > first
+    return here and {DRAW_UNIT: state.capacity_wh, FEED_UNIT: state.pv_w}.get(one.unit, 0) > 0
+
+
+def _rest(orders: DeviceOrders, first: int) -> tuple[list[tuple[int, int]], int]:
+    """What orders say from a slot on, without the end where nothing is asked."""
+    rows = list(zip(orders.draw_wh, orders.most_out_w, strict=True))[max(0, first - orders.first) :]
+    while rows and rows[-1] == (0, NO_LIMIT):
+        rows.pop()
+    return rows, orders.reserve_wh if rows else 0
+
+
+class SteeringHome(Protocol):
+    """A home with its steering (`household.service.Home`)."""
+
+    @property
+    def steering(self) -> Steering | None:
+        """None where nothing is steered."""
+
+
+class Steerer:
+    """Follows for all homes of one process, as the demo has it: a group is asked for once an interval.
+
+    Args:
+        homes: id -> its steering.
+    """
+
+    def __init__(self, homes: Mapping[int, Steering]) -> None:
+        self._homes = dict(homes)
+        self._group: dict[int, str] = {}
+
+    @classmethod
+    def of(cls, homes: Mapping[int, SteeringHome]) -> Steerer:
+        """That of homes whose devices can be reached."""
+        return cls({home: one.steering for home, one in homes.items() if one.steering is not None})
+
+    def step(self) -> int:
+        """One round; how many devices got new orders.
+
+        Raises:
+            QuietgridError: the platform or the devices are away; the next round tries again.
+        """
+        known: dict[str, OwnSignals] = {}
+        sent = 0
+        for home, steering in list(self._homes.items()):
+            try:
+                if home not in self._group:
+                    steering.state()
+                told = known.get(self._group.get(home, ""))
+                if told is None:
+                    told = steering.fetch()
+                    known[told.group] = told
+                    self._group[home] = told.group
+                sent += steering.follow(told)
+            except NotFoundError:
+                del self._homes[home]  # neither a battery nor a roof, or no grid is known
+        return sent
+
+
+def keep_following(
+    steerer: Steerer, now: Callable[[], float], resolution: int, wait: Callable[[float], object], pause_s: float = 0.5
+) -> None:
+    """Make a round in every interval of the community's time until `wait` says to end, sooner again after a failure.
+
+    Args:
+        wait: sleeps so many seconds; says something true to end.
+    """
+    last = -1
+    while not wait(pause_s):
+        slot = int(now()) // resolution
+        if slot == last:
+            continue
+        try:
+            steerer.step()
+            last = slot
+        except QuietgridError:
+            if wait(4 * pause_s):
+                return
