@@ -10,7 +10,9 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import uvicorn
@@ -25,6 +27,7 @@ from quietgrid.household.hosting import Addresses, open_homes
 from quietgrid.household.rewards import DEMO, REAL, Node, Rewards
 from quietgrid.household.server import HOSTS, Origin
 from quietgrid.household.service import Home
+from quietgrid.household.steering import Steerer, keep_following
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, read_card
@@ -45,8 +48,9 @@ class _Named(msgspec.Struct, frozen=True):
 
 def prepare(
     state: Path, addresses: Addresses, port: int, clock: Clock, node: str = ""
-) -> tuple[Guard, VaultStore, Rewards | None]:
-    """The app over the vaults in a state directory, the store it keeps consents and sessions in, and who claims.
+) -> tuple[Guard, VaultStore, Rewards | None, Callable[[], None]]:
+    """The app over the vaults in a state directory, the store it keeps consents and sessions in, who claims, and what
+    has devices follow until the process ends.
 
     Args:
         node: Of the chain; without it nothing is claimed.
@@ -74,7 +78,8 @@ def prepare(
         claims_by_itself=bool(node) and made_up,
     )
     claiming = claiming_for(origin.homes, Node(node, state / "chain" / "addresses.json"), made_up) if node else None
-    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming
+    following = partial(keep_following, Steerer.of(homes), clock.now, card.resolution, sleep)
+    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming, following
 
 
 def claiming_for(homes: Mapping[int, Home], node: Node, made_up: bool) -> Rewards:
@@ -119,7 +124,8 @@ def serve(
     Raises:
         ConfigError: no card, no vault, or the port is taken.
     """
-    app, store, claiming = prepare(state, addresses, port, clock, node)
+    app, store, claiming, following = prepare(state, addresses, port, clock, node)
+    threading.Thread(target=following, name="devices", daemon=True).start()
     if claiming is not None:
         threading.Thread(target=claiming.run, name="rewards", daemon=True).start()
     try:
