@@ -7,7 +7,8 @@ In: Frame from meter, Enrol from meter
 Out: Receipt to meter, SealedReadings to pes, presence to mdms
 """
 
+from quietgrid.concentrator.paillier import Collector
 from quietgrid.concentrator.rules import Limits
 from quietgrid.concentrator.service import Accepted, Concentrator
 
-__all__ = ["Accepted", "Concentrator", "Limits"]
+__all__ = ["Accepted", "Collector", "Concentrator", "Limits"]

@@ -159,20 +159,20 @@ class Answers:
 
     def _sums(self, message: QuestionMessage, ruling: Evaluated, cache: dict[int, NDArray[np.uint8]]) -> Signed:
         parts = self._parts
+        if parts.engine is None:
+            components = self._masked(ruling, cache)
+        else:
+            components = parts.engine.components(message, ruling, self._memory.meter_pk)
+        counts = ruling.counts.astype("<i4").tobytes()
+        return parts.identity.sign(Sums(parts.index, message.hash(), pack_bits(ruling.allowed), counts, components))
+
+    def _masked(self, ruling: Evaluated, cache: dict[int, NDArray[np.uint8]]) -> list[bytes]:
         rows = self._memory.key_rows(ruling.members)[ruling.rows]
         components = []
         for at in range(len(PAIRS_OF[self._parts.index])):
             component = ruling.component(self._day_keys(at, rows, cache))
             components.append(np.where(ruling.allowed, component, np.uint64(0)).astype("<u8").tobytes())
-        return parts.identity.sign(
-            Sums(
-                self._parts.index,
-                message.hash(),
-                pack_bits(ruling.allowed),
-                ruling.counts.astype("<i4").tobytes(),
-                components,
-            )
-        )
+        return components
 
     def _day_keys(
         self, pair: int, rows: NDArray[np.int64], cache: dict[int, NDArray[np.uint8]]

@@ -92,6 +92,12 @@ class Memory:
         self.enrolments[message.pid] = (digest, message, certificate)
         self.household_pk.setdefault(message.home, message.household_pk)
 
+    def meter_pk(self, pid: int) -> bytes:
+        """The signing key a meter enrolled with."""
+        if pid not in self.enrolments:
+            raise NotFoundError("this meter is not enrolled here", where=f"meter {pid}", fix="enrol it first")
+        return self.enrolments[pid][1].meter_pk
+
     def reload_members(self) -> None:
         """Lists with at least two endorsements count."""
         with self._store.read() as tx:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from quietgrid.crypto.public.signatures import Identity
 from quietgrid.crypto.secret.keyfiles import KeyFiles
@@ -14,6 +15,9 @@ from quietgrid.store import KeyholderStore
 from quietgrid.wire.links import PeerLink
 from quietgrid.wire.messages import CommunityCard
 
+if TYPE_CHECKING:
+    from quietgrid.keyholder.decrypting import Decryption
+
 
 @dataclass
 class Parts:
@@ -23,6 +27,7 @@ class Parts:
         index: 0 association, 1 grid operator's privacy office, 2 regulator.
         card: The community it serves. identity, kem: its keys. store, keys: its database and key files.
         clock: Time. rules: the gate's numbers. peers: links to the other two.
+        engine: What opens sums in suite 2; None with masks.
     """
 
     index: int
@@ -34,3 +39,4 @@ class Parts:
     clock: Clock
     rules: GateRules = field(default_factory=GateRules)
     peers: Sequence[PeerLink] = ()
+    engine: Decryption | None = None

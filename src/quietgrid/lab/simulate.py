@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -257,30 +257,13 @@ class Simulation:
         with self._community.platform.parts.store.read() as tx:
             totals = [tx.totals.total(node, quantity, r.window) for node, quantity in tx.totals.nodes()]
         for total in totals:
-            plain = self._plain_total(total.node, total.quantity, columns)
+            plain = plain_total(self._members, self._community.rules.k, (total.node, total.quantity), columns)
             report.totals_equal &= np.array_equal(total.energy_wh[total.answered], plain[total.answered])
             report.totals_opened += int(total.answered.sum())
             under = ~total.answered & (total.homes < self._community.rules.k)
             refused["floor"] += int(under.sum())
             refused["share"] += int((~total.answered & ~under).sum())
         report.totals_refused = {rule: count for rule, count in refused.items() if count}
-
-    def _plain_total(self, node: str, quantity: Quantity, columns: dict[int, NDArray[np.int64]]) -> NDArray[np.int64]:
-        names = self._members.leaf_names
-        if node in names:
-            inside = self._members.leaves == names.index(node)
-        else:
-            few = [leaf for leaf in range(len(names)) if 0 < self._exporters(leaf) < self._community.rules.k]
-            inside = np.isin(self._members.leaves, few)
-        if quantity is Quantity.NET:
-            net: NDArray[np.int64] = columns[IMPORT][inside].sum(axis=0) - columns[EXPORT][inside].sum(axis=0)
-            return net
-        plain: NDArray[np.int64] = columns[IMPORT if quantity is Quantity.IMPORT else EXPORT][inside].sum(axis=0)
-        return plain
-
-    def _exporters(self, leaf: int) -> int:
-        rows = self._members.rows(leaf)
-        return int((self._members.registers[rows] >> EXPORT & 1).sum())
 
     def _check_bills(self, period: Window, run: BillingRun) -> None:
         """Every bill of a period against the plain bill."""
@@ -321,6 +304,28 @@ class Simulation:
                     mine[behind] = MISSING
             out[register] = mine
         return out
+
+
+def plain_total(
+    members: MemberList, k: int, asked: tuple[str, Quantity], columns: Mapping[int, NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """int64 [t]: what a total should be, from plain readings.
+
+    Args:
+        members: The list. k: the floor. asked: node and quantity. columns: register -> Wh int64 [rows of the list, t].
+    """
+    node, quantity = asked
+    names = members.leaf_names
+    if node in names:
+        inside = members.leaves == names.index(node)
+    else:
+        exporters = [int((members.registers[members.rows(leaf)] >> EXPORT & 1).sum()) for leaf in range(len(names))]
+        inside = np.isin(members.leaves, [leaf for leaf, count in enumerate(exporters) if 0 < count < k])
+    if quantity is Quantity.NET:
+        net: NDArray[np.int64] = columns[IMPORT][inside].sum(axis=0) - columns[EXPORT][inside].sum(axis=0)
+        return net
+    plain: NDArray[np.int64] = columns[IMPORT if quantity is Quantity.IMPORT else EXPORT][inside].sum(axis=0)
+    return plain
 
 
 def billing_periods(window: Window, tz: str) -> list[Window]:

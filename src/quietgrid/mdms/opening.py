@@ -6,7 +6,7 @@ be equal (`confirmed`); with two, the shared one is checked (`provisional`). Sou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -96,6 +96,29 @@ def open_sums(blind: NDArray[np.uint64], sums: Mapping[int, Sums]) -> Answer:
     status = Status.CONFIRMED if len(sums) == 3 else Status.PROVISIONAL
     counts = np.frombuffer(first.counts, "<i4").astype(np.int32)
     return Answer(values, allowed, counts, status, [sha256(c).digest() for c in chosen])
+
+
+def open_sealed(sums: Sums, reader: Callable[[bytes, bytes], bytes], info: bytes) -> Answer:
+    """The answer a decryption process (suite 2) sealed to its reader.
+
+    Args:
+        sums: Checked to be signed by that keyholder. reader: opens a blob, (blob, info) -> plaintext. info: what the
+            answer was sealed for (`wire.paillier.answer_info`).
+
+    Returns: Always provisional: one process says so, and no other can confirm it.
+
+    Raises:
+        VerificationError: it was sealed to somebody else, for another question, or does not fit.
+    """
+    counts = np.frombuffer(sums.counts, "<i4").astype(np.int32)
+    if len(sums.components) != 1:
+        raise VerificationError("not one sealed answer", where="decryption process", fix="ask in suite 2")
+    plain = reader(sums.components[0], info)
+    if len(plain) != 8 * len(counts):
+        raise VerificationError("the answer has a wrong length", where="decryption process", fix="ask it again")
+    allowed = unpack_bits(sums.allowed, len(counts))
+    values = np.where(allowed, np.frombuffer(plain, "<i8").astype(np.int64), 0)
+    return Answer(values, allowed, counts, Status.PROVISIONAL, [sha256(sums.components[0]).digest()])
 
 
 def suspects_of(unequal: Sequence[int]) -> tuple[int, ...]:

@@ -8,8 +8,11 @@ Out: Enrol, Frame, Sealed, DayRecord
 """
 
 from quietgrid.meter.batch import SealedFrame
+from quietgrid.meter.edge import Channel, Edge
 from quietgrid.meter.enrol import Enrolled, Site, check_card, enrol
 from quietgrid.meter.records import DayVector
 from quietgrid.meter.service import MeterBank
 
-__all__ = ["DayVector", "Enrolled", "MeterBank", "SealedFrame", "Site", "check_card", "enrol"]
+__all__ = [
+    "Channel", "DayVector", "Edge", "Enrolled", "MeterBank", "SealedFrame", "Site", "check_card", "enrol",
+]  # fmt: skip

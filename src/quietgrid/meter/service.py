@@ -328,6 +328,15 @@ class MeterBank:
             tx.meters.put_days([(pid, day, known[pid]) for pid in made])
         return [unpack_signed(known[pid]) for pid in pids.tolist()]
 
+    def signer(self, pid: int) -> tuple[Identity, bytes]:
+        """A meter's signing key and MAC key, for the edge process beside it (suite 2): secret.
+
+        Raises:
+            SingleUseError: it has no keys (any more).
+        """
+        at = int(self._columns.ready(np.array([pid], np.uint64))[0])
+        return self._columns.identity(at), self._columns.k_macs[at]
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _card(self) -> CommunityCard:

@@ -8,6 +8,7 @@ Out: Close, BlindSums
 """
 
 from quietgrid.pes.closing import Closer
+from quietgrid.pes.paillier import blind_blocks
 from quietgrid.pes.sums import blind_bills, blind_halves, blind_totals
 
-__all__ = ["Closer", "blind_bills", "blind_halves", "blind_totals"]
+__all__ = ["Closer", "blind_bills", "blind_blocks", "blind_halves", "blind_totals"]
