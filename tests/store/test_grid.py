@@ -165,3 +165,20 @@ def test_breakers_stops_and_networks_survive_a_restart(store: PlatformStore, add
             assert (row.version, row.body, tx.grid.network_version()) == (2, b"2", 2)
     finally:
         again.close()
+
+
+def test_means_of_intervals_are_of_good_values_of_one_kind(store: PlatformStore) -> None:
+    slot = int(NOW) // 900
+    with store.begin() as tx:
+        assert tx.grid.first_measured(MeasuredKind.VOLTAGE_MV) is None
+        tx.grid.put_measurements([
+            volt(10, NOW), volt(20, NOW + 450), volt(30, NOW + 899.4, "other"), volt(50, NOW + 900),
+            replace(volt(99, NOW + 1), good=False), Measurement(MeasuredKind.HEAD_W, "Mill", 7, NOW + 2, "meter"),
+            volt(1, NOW + 1_800),
+        ])  # fmt: skip
+    with store.read() as tx:
+        found = tx.grid.means(MeasuredKind.VOLTAGE_MV, Window(slot, slot + 2, 900))
+        assert sorted(found) == [("busbar", slot, 20.0), ("busbar", slot + 1, 50.0)]
+        assert tx.grid.means(MeasuredKind.HEAD_W, Window(slot, slot + 2, 900)) == [("Mill", slot, 7.0)]
+        assert tx.grid.first_measured(MeasuredKind.VOLTAGE_MV) == NOW
+        assert {m.value for m in tx.grid.newest_measurements() if m.source == "meter"} == {1, 7}

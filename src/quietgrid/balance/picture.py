@@ -148,14 +148,21 @@ def _group(
         power, homes = int(totals.power_w[group, at]), int(totals.homes[group, at])
     else:
         power, homes = round(_mean_w(network, group)), 0
-    own = [network.branch_names[branch] for branch, behind in network.heads if behind == group]
-    measured = [heads[name][at] for name in own if name in heads]
-    whole = len(measured) == len(own) and bool(np.isfinite(measured).all()) and not _shared(network, group)
-    head = round(float(sum(measured))) if measured and whole else None
-    direct = heads.get(network.groups[group])
-    if direct is not None and np.isfinite(direct[at]):
-        head = round(float(direct[at]))
+    measured = head_w(network, group, heads)
+    head = round(float(measured[at])) if measured is not None and np.isfinite(measured[at]) else None
     return GroupState(network.groups[group], power, homes, low, p5, p50, p95, high, round(fullest, 4), head)
+
+
+def head_w(network: Network, group: int, heads: Mapping[str, Floats]) -> Floats | None:
+    """[t]: what was measured into a group, by its name or as the sum of all its heads; None where neither is, NaN where
+    nothing was said. Args: heads: see `Measured`."""
+    own = [network.branch_names[branch] for branch, behind in network.heads if behind == group]
+    whole = bool(own) and all(name in heads for name in own) and not _shared(network, group)
+    summed = np.sum([heads[name] for name in own], axis=0) if whole else None
+    direct = heads.get(network.groups[group])
+    if direct is None or summed is None:
+        return summed if direct is None else direct
+    return np.where(np.isfinite(direct), direct, summed)
 
 
 def _mean_w(network: Network, group: int) -> float:

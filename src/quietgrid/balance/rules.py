@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
+from quietgrid.algorithms.detection import Suspicion
 from quietgrid.model.grid import Priority, SetPoint, SetPointKind
 from quietgrid.model.network import Network
 from quietgrid.model.operation import Breaker, BreakerState, Fit, GridState, Held, SensorState, Standing
@@ -33,6 +34,8 @@ SAFE: Mapping[SetPointKind, int] = {
 """What holds without a set-point: storages serve their own homes, plants run, feeders are closed. A tap changer goes to
 the network's own position."""
 
+EVERYWHERE = "grid"
+"""Element of an alarm about all groups together."""
 TOUCH = 1e-9
 """A voltage at its limit is within it."""
 
@@ -172,6 +175,26 @@ def part_levels(away: Mapping[str, float], rules: OperatingRules) -> list[Level]
         rule = "stale" if kind in ("totals", "sensor") else "away"
         levels.append(Level(rule, part, priority, seconds, over, over / 2, said))
     return levels
+
+
+def attack_levels(strengths: Mapping[tuple[Suspicion, str], float]) -> list[Level]:
+    """What a watch over totals and heads suspects.
+
+    Args:
+        strengths: (why, group or ``grid`` for all together) -> relative to its threshold, 0 where nothing is suspected.
+    """
+    said = {
+        Suspicion.FALSE_DATA: "the head says something else than its homes together: false data, theft, or a meter",
+        Suspicion.REPLAY: "the head repeats to the watt what it said before: a replay, or it is stuck",
+        Suspicion.LOAD: "the load is unusual for this hour",
+    }
+    return [
+        Level(
+            why.value, group, Priority.MEDIUM if why is Suspicion.LOAD else Priority.HIGH, strength, 1.0, 1.0,
+            f"{'all groups' if group == EVERYWHERE else group}: {said[why]} ({strength:.1f} × the threshold)",
+        )
+        for (why, group), strength in strengths.items()
+    ]  # fmt: skip
 
 
 def _voltage(group: str, lowest: float, highest: float, rules: OperatingRules) -> list[Level]:

@@ -8,12 +8,13 @@ Privacy: totals of groups, measurements of heads and busbars; alarms name groups
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from quietgrid.balance import rules as decide
-from quietgrid.balance.rules import OperatingRules
+from quietgrid.balance.rules import Level, OperatingRules
 from quietgrid.errors import InputError
 from quietgrid.model.grid import Alarm, MeasuredKind, Measurement
 from quietgrid.model.interval import DAY_S, Clock
@@ -47,11 +48,18 @@ class Grid:
 
     Args:
         store: The platform's. clock: the community's time. rules: see `OperatingRules`.
+        silent_s: a sensor that said something within so many seconds of this machine's time is not stale, however old
+            it is: a simulated clock jumps, and sensors follow.
     """
 
-    def __init__(self, store: PlatformStore, clock: Clock, rules: OperatingRules | None = None) -> None:
+    def __init__(
+        self, store: PlatformStore, clock: Clock, rules: OperatingRules | None = None, *, silent_s: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self.store, self.clock = store, clock
         self.rules = rules or OperatingRules()
+        self.silent_s, self._monotonic = silent_s, monotonic
+        self._heard: dict[str, tuple[float, float]] = {}
 
     def take(self, measurements: Sequence[Measurement]) -> int:
         """Keep measurements; how many were new. The same ones again change nothing.
@@ -76,14 +84,17 @@ class Grid:
         with self.store.read() as tx:
             return tx.grid.newest_measurements()
 
-    def look(self, states: Sequence[GridState], away: Mapping[str, float], now: float | None = None) -> Look:
+    def look(
+        self, states: Sequence[GridState], away: Mapping[str, float], now: float | None = None,
+        levels: Sequence[Level] = (),
+    ) -> Look:  # fmt: skip
         """Keep new states and draw the consequences.
 
         Args:
             states: of intervals since the last look, oldest first; may be none. One that was kept before is replaced
                 and raises nothing any more.
             away: part -> for how many seconds it has not answered, 0 where it does (`model.operation.Away`).
-            now: Unix seconds; the clock's unless told.
+            now: Unix seconds; the clock's unless told. levels: more to watch, as of now.
 
         Alarms of past intervals are raised and ended at the end of their interval; parts and breakers are looked at
         now.
@@ -100,7 +111,7 @@ class Grid:
                     raised += one[0]
                     ended += one[1]
             parts = decide.part_levels({**away, **self._stale(tx, at)}, self.rules)
-            one = self._watch(tx, tx.grid.held_alarms(), parts, at)
+            one = self._watch(tx, tx.grid.held_alarms(), [*parts, *levels], at)
             turned = self._turn(tx, tx.grid.last_state(), away, at)
             self._lapse(tx, at)
             tx.grid.prune_grid(at - KEEP_S)
@@ -134,6 +145,11 @@ class Grid:
         for one in tx.grid.newest_measurements():
             name = sensor(one)
             ages[name] = min(ages.get(name, now), max(0.0, now - one.at))
+            if one.at != self._heard.get(name, (None, 0.0))[0]:
+                self._heard[name] = one.at, self._monotonic()
+        if self.silent_s:
+            heard = self._monotonic() - self.silent_s
+            ages.update((name, 0.0) for name, (_, since) in self._heard.items() if name in ages and since > heard)
         return ages
 
     def _turn(

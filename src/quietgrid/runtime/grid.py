@@ -33,6 +33,7 @@ from quietgrid.runtime.grid_limits import newest_limits
 from quietgrid.runtime.grid_network import pack, unpack
 from quietgrid.runtime.grid_planning import Planning
 from quietgrid.runtime.grid_totals import GroupFlow, group_totals, newest_flows
+from quietgrid.runtime.grid_watch import GridWatch, Watching
 from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.platform import Platform
 
@@ -41,6 +42,8 @@ AGAIN = 8
 AT_ONCE = 384
 """Intervals a look takes."""
 PAUSE_S = 2.0
+SILENT_S = 10.0
+"""In the demo, whose clock jumps: what said something within so many real seconds is not stale."""
 CONTRACT, MOST_EVENTS = "GridManagement", 1_000
 FEED = "prices"
 """Part: prices of the coming interval are not known."""
@@ -57,10 +60,13 @@ class GridRun:
     def __init__(self, platform: Platform, *, demo: bool = False, rules: OperatingRules | None = None) -> None:
         self._platform, self._demo = platform, demo
         self._store, self._clock = platform.parts.store, platform.parts.clock
-        self.grid = Grid(self._store, self._clock, rules)
+        self.grid = Grid(self._store, self._clock, rules, silent_s=SILENT_S if demo else 0.0)
         self.decisions = Decisions(self.grid)
         self.planning = Planning(self._store, self._clock, platform.parts.card.resolution, self.network)
         self.voltage = VoltageSettings()
+        card = platform.parts.card
+        self.watching = GridWatch(self._store, card.resolution, card.tz)
+        """Looks for attacks in heads and totals."""
         self.chain: ChainWorker | None = None
         """What looks at the chain; None without one."""
         self._away: dict[str, float] = {}
@@ -167,7 +173,8 @@ class GridRun:
         at = self._clock.now() if now is None else now
         window = self._due()
         found = self._states(model, window) if len(window) else []
-        look = self.grid.look(found, self._parts(at, found), at)
+        suspected = self.watching.levels(model.network, window.end) if found else []
+        look = self.grid.look(found, self._parts(at, found), at, suspected)
         if found:
             self._regulate(model, at)
         return look
@@ -241,6 +248,13 @@ class GridRun:
             }
             if changed:
                 tx.log.append("grid", "grid.voltage", "set-points", changed)
+
+    def watch(self) -> Watching:
+        """How far the watch for attacks is."""
+        model = self.model()
+        with self._store.read() as tx:
+            end = tx.answers.last_close(0)
+        return Watching("not measured") if model is None else self.watching.standing(model.network, end)
 
     def away(self) -> dict[str, float]:
         """Parts that did not answer at the last look -> for how many seconds."""

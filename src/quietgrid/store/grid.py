@@ -129,7 +129,10 @@ class GridTables(Tables):
             for m in measurements
         ]  # fmt: skip
         new = insert_new(self._c, _measured, rows)
-        for row in sorted(rows, key=lambda r: float(str(r["at"]))):
+        newest: dict[tuple[object, ...], dict[str, object]] = {}
+        for row in sorted(rows, key=lambda r: float(str(r["at"])), reverse=True):
+            newest.setdefault((row["kind"], row["element"], row["source"]), row)
+        for row in newest.values():
             same = [_newest.c[name] == row[name] for name in ("kind", "element", "source")]
             if insert_new(self._c, _newest, [row]) == 0:
                 changed = sa.update(_newest).where(*same, _newest.c.at < row["at"])
@@ -148,6 +151,20 @@ class GridTables(Tables):
             query = query.where(_measured.c.kind == kind.value)
         query = query.order_by(_measured.c.at, _measured.c.kind, _measured.c.element, _measured.c.source)
         return [_as_measurement(row) for row in self._c.execute(query)]
+
+    def means(self, kind: MeasuredKind, window: Window) -> list[tuple[str, int, float]]:
+        """Element, absolute slot, and the mean of its good values there, of a window. The database rounds seconds."""
+        t = _measured.c
+        slot = (sa.cast(t.at, sa.BigInteger) // window.resolution).label("slot")
+        start, end = window.first * window.resolution, window.end * window.resolution
+        query = sa.select(t.element, slot, sa.func.avg(t.value).label("mean"))
+        query = query.where(t.kind == kind.value, t.good == 1, t.at >= start, t.at < end).group_by(t.element, slot)
+        return [(row.element, int(row.slot), float(row.mean)) for row in self._c.execute(query)]
+
+    def first_measured(self, kind: MeasuredKind) -> float | None:
+        """When the oldest measurement of a kind was taken; None without any."""
+        found = self._c.execute(sa.select(sa.func.min(_measured.c.at)).where(_measured.c.kind == kind.value)).scalar()
+        return None if found is None else float(found)
 
     # -- states ----------------------------------------------------------------------------------------------------
 

@@ -151,15 +151,16 @@ def _earlier(series: Series, values: Floats, days: Sequence[int]) -> Floats:
     return past
 
 
-def cusum(values: Floats, slack: float = SLACK) -> Floats:
-    """Two-sided CUSUM of standardised values [t, g], the larger side.
+def cusum(values: Floats, slack: float = SLACK, most: float = np.inf) -> Floats:
+    """Two-sided CUSUM of standardised values [t, g], the larger side; neither grows above `most`, so that what was very
+    wrong is over soon after it ends.
 
     >>> cusum(np.array([[0.0], [3.0], [3.0], [-1.0]])).ravel().tolist()
     [0.0, 2.0, 4.0, 2.0]
     """
     up, down, out = np.zeros(values.shape[1]), np.zeros(values.shape[1]), np.zeros(values.shape)
     for t, row in enumerate(values):
-        up, down = np.maximum(0.0, up + row - slack), np.maximum(0.0, down - row - slack)
+        up, down = np.clip(up + row - slack, 0.0, most), np.clip(down - row - slack, 0.0, most)
         out[t] = np.maximum(up, down)
     return out
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.detection.features import Features, Normal, Series, features, learn
+from quietgrid.algorithms.detection.features import Features, Normal, Series, cusum, features, learn
 from quietgrid.errors import InputError
 from quietgrid.model.network import Floats
 
@@ -104,10 +104,11 @@ def watch(series: Series, using: Watch, start: int = 0) -> list[Found]:
         series: With four weeks before `start`, so that there is an expectation. using: from `calibrate`.
     """
     found, groups = features(series, using.normal), series.head_w.shape[1]
+    drift = cusum(found.mismatch, most=2 * using.drift)
     together = _together(found)
     alarms = []
     for group in range(groups):
-        data = np.maximum(np.abs(found.mismatch[:, group]) / using.mismatch, found.drift[:, group] / using.drift)
+        data = np.maximum(np.abs(found.mismatch[:, group]) / using.mismatch, drift[:, group] / using.drift)
         alarms += _merged(data, Suspicion.FALSE_DATA, group, start)
         alarms += _merged(found.repeats[:, group] / REPEATED, Suspicion.REPLAY, group, start)
         alarms += _merged(np.abs(found.surprise[:, group]) / using.surprise, Suspicion.LOAD, group, start)
