@@ -1,4 +1,4 @@
-"""`quietgrid open` and `quietgrid bill`: a household's own data and bill, opened and checked at home."""
+"""`quietgrid open`, `bill`, `device`: a household's own data, bill, battery and roof, opened and checked at home."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 opening = command_app("open", "Open your own readings, with your own keys, on this machine.")
 billing = command_app("bill", "Show your bill and check it against your own readings.")
+steering = command_app("device", "Show what your battery and roof do for the grid; take part or not.")
 
 
 @contextmanager
@@ -146,4 +147,45 @@ def bill(home: int, *, period: str = "", state: Path | None = None, as_json: Jso
         "facts": [{"vector": f.vector, "value": f.measured + f.late, "missing": f.missing} for f in chosen.facts],
     }  # fmt: skip
     emit(as_json, data, text)
+    return 0
+
+
+@steering.default
+def device(
+    home: int, *, follow: bool | None = None, reserve: int | None = None, state: Path | None = None,
+    as_json: Json = False,
+) -> int:  # fmt: skip
+    """Show what the home's own battery and roof are asked for and did; with an option, change that.
+
+    Args:
+        home: Number of the home.
+        follow: Do what the group is asked for, or not.
+        reserve: Per cent of the battery that is kept for the home.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.household.steering import Choice, steering_of
+
+    with own_home(home, state) as own:
+        steered = steering_of(own)
+        if follow is not None or reserve is not None:
+            before = steered.choice()
+            kept = before.reserve_percent if reserve is None else reserve
+            steered.choose(Choice(before.follow if follow is None else follow, kept))
+        look = steered.look()
+    shown = look.state
+    text = [
+        f"battery {shown.level_wh / 1000:.1f} of {shown.capacity_wh / 1000:.1f} kWh, {shown.power_w / 1000:.1f} kW; "
+        f"roof {shown.pv_w / 1000:.1f} kW",
+        f"{'takes part' if look.choice.follow else 'does not take part'}; "
+        f"{look.choice.reserve_percent} % are kept for the home",
+    ]
+    for asked in look.asked:
+        most = "" if asked.most_out_w is None else f", at most {asked.most_out_w} W fed in"
+        text.append(
+            f"asked {asked.window.start_time:%Y-%m-%d %H:%M} to {asked.window.end_time:%H:%M} UTC: "
+            f"{asked.draw_wh:+} Wh{most}"
+        )  # fmt: skip
+    moved, cut = sum(one.moved_wh for one in shown.done), sum(one.cut_wh for one in shown.done)
+    text.append(f"done in the last {len(shown.done)} intervals with something asked: {moved:+} Wh, {cut} Wh not made")
+    emit(as_json, {"home": home, **look.as_json()}, text)
     return 0

@@ -47,6 +47,7 @@ def home(desk: Desk) -> Context:
         "bill": None if newest is None else bills.row(desk, newest),
         "week": daily_spec(own, [today - timedelta(days=n) for n in range(13, -1, -1)], desk.tz),
         "stale": _silence(desk, own),
+        "steered": desk.home.steering is not None,
     }
 
 

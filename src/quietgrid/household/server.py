@@ -9,6 +9,7 @@ token and comes from this origin. Nothing of a request or answer is logged.
     GET    /api/own/verify/{bill}       POST   /api/own/proofs/{bill}       GET    /api/own/privacy
     GET    /api/own/consents            POST   /api/own/consents            DELETE /api/own/consents?subject=&recipient=
     POST   /api/own/backup              POST   /api/own/erase
+    GET    /api/own/device              POST   /api/own/device
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from quietgrid.household.guard import Guard, TooLarge
 from quietgrid.household.rewards import forget
 from quietgrid.household.service import Home
 from quietgrid.household.sessions import Session, Sessions
+from quietgrid.household.steering import Choice, ChoiceRequest, steering_of
 from quietgrid.model.interval import DAY_S
 
 COOKIE = "quietgrid_home"
@@ -109,6 +111,8 @@ def create_app(origin: Origin, hosts: Sequence[str] = HOSTS, routes: Sequence[Ro
         api("/api/own/consents", "DELETE", _withdraw),
         api("/api/own/backup", "POST", _backup),
         api("/api/own/erase", "POST", _erase),
+        api("/api/own/device", "GET", _device),
+        api("/api/own/device", "POST", _choose),
     ]
     app = Starlette(
         routes=[*own, *routes],
@@ -253,6 +257,18 @@ def _erase(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -
     forget(home.parts.store, own)
     origin.sessions.end_all([own])
     return {"erased": True}
+
+
+def _device(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -> Any:
+    return steering_of(home).look().as_json()
+
+
+def _choose(origin: Origin, home: Home, request: Request, body: dict[str, Any]) -> Any:
+    asked, steering = _decode(body["content"], ChoiceRequest), steering_of(home)
+    before = steering.choice()
+    reserve = before.reserve_percent if asked.reserve_percent is None else asked.reserve_percent
+    steering.choose(Choice(before.follow if asked.follow is None else asked.follow, reserve))
+    return steering.look().as_json()
 
 
 def _decode(content: bytes, kind: type[Any]) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.signatures import open_signed
-from quietgrid.errors import InputError, NotFoundError, QuietgridError, VerificationError
+from quietgrid.errors import InputError, NotFoundError, QuietgridError, UnavailableError, VerificationError
 from quietgrid.household.links import SignedClient
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, Window
@@ -42,6 +42,13 @@ class Choice(msgspec.Struct, frozen=True):
 
     follow: bool = True
     reserve_percent: int = LEAST_RESERVE
+
+
+class ChoiceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /api/own/device``; what is left out stays."""
+
+    follow: bool | None = None
+    reserve_percent: int | None = None
 
 
 class SignalsLink(Protocol):
@@ -94,6 +101,37 @@ class Asked:
     window: Window
     draw_wh: int
     most_out_w: int | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Args: state: of the device. choice: the home's. asked: from now on. away: the platform does not answer."""
+
+    state: DeviceState
+    choice: Choice
+    asked: tuple[Asked, ...]
+    away: bool
+
+    def as_json(self) -> dict[str, object]:
+        """For the household's own API."""
+        state = self.state
+        return {
+            "battery": {"capacity_wh": state.capacity_wh, "power_w": state.power_w, "level_wh": state.level_wh},
+            "roof": {"power_w": state.pv_w},
+            "follow": self.choice.follow,
+            "reserve_percent": self.choice.reserve_percent,
+            "platform_away": self.away,
+            "asked": [
+                {"start": one.window.start_time.isoformat(), "end": one.window.end_time.isoformat(),
+                 "draw_wh": one.draw_wh, "most_fed_in_w": one.most_out_w}
+                for one in self.asked
+            ],
+            "done": [
+                {"start": Window(one.slot, one.slot + 1, state.resolution).start_time.isoformat(),
+                 "asked_wh": one.asked_wh, "moved_wh": one.moved_wh, "cut_wh": one.cut_wh}
+                for one in state.done
+            ],
+        }  # fmt: skip
 
 
 class SteeredHome(Protocol):
@@ -152,6 +190,8 @@ class Steering:
         if not 0 <= choice.reserve_percent <= 100:
             raise InputError("a reserve is a part of the battery", where="reserve_percent", fix="give 0 to 100")
         state = self.state()
+        if self._told is None and choice.follow:
+            self.look()
         with self._parts.store.begin() as tx:
             tx.documents.replace(CHOICE, str(self._parts.vault.home), msgspec.json.encode(choice))
         self._send(state, choice)
@@ -176,6 +216,21 @@ class Steering:
                 window = Window(slot, slot + 1, state.resolution)
                 out.append(Asked(window, draw, None if most == NO_LIMIT else most))
         return out
+
+    def look(self) -> Look:
+        """Everything the home's people see: own device, own choice, what is asked of them.
+
+        Raises:
+            NotFoundError: there is neither a battery nor a roof. UnavailableError: it does not answer.
+        """
+        state, away = self.state(), False
+        try:
+            self._told = self.fetch()
+        except NotFoundError:
+            self._told = None
+        except UnavailableError:
+            away = True
+        return Look(state, self.choice(), tuple(self.asked(state)), away)
 
     # -- doing it ----------------------------------------------------------------------------------------------------
 
@@ -252,6 +307,17 @@ class SteeringHome(Protocol):
     @property
     def steering(self) -> Steering | None:
         """None where nothing is steered."""
+
+
+def steering_of(home: SteeringHome) -> Steering:
+    """A home's steering.
+
+    Raises:
+        NotFoundError: nothing is steered here.
+    """
+    if home.steering is None:
+        raise NotFoundError("no device of this home can be reached", where="device", fix="nothing is asked of it")
+    return home.steering
 
 
 class Steerer:
