@@ -5,10 +5,10 @@ without scripts; with them they are live. Nothing of a request or answer is logg
 
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /bills/{n}/invoice.html
          /bills/{n}/invoice.pdf  /bills/{n}/proof.json  /privacy  /privacy.csv  /privacy.json  /privacy/{entry}
-         /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events
+         /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events  /device
          /events/privacy  /events/glance  /sign-in  /static/{path}
     POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
-         /consents/erase  /bills/rewards  /signout
+         /consents/erase  /device  /bills/rewards  /signout
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, front, omissions, papers, privacy, proving, rewards
+from quietgrid.homeweb import bills, consents, device, front, omissions, papers, privacy, proving, rewards
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -69,6 +69,8 @@ def _routes(p: Pages) -> list[Route]:
         post("/proofs", _prove),
         post("/proofs/complaint", _complain),
         get("/proofs/{first:int}/complaint.json", _complaint),
+        get("/device", _device),
+        post("/device", _choose),
         get("/consents", _consents),
         post("/consents", _give),
         post("/consents/backup", _backup),
@@ -232,6 +234,15 @@ def _prove(p: Pages, visit: Visit) -> Response:
     form = dict(visit.form)
     found = omissions.page(visit.desk) | {"proof": proving.check(visit.desk, form.get("kind", ""), form)}
     return p.page("household/proofs.html", p.base(visit, "proofs") | proving.page(visit.desk) | found)
+
+
+def _device(p: Pages, visit: Visit) -> Response:
+    return p.page("household/device.html", p.base(visit, "home") | device.page(visit.desk))
+
+
+def _choose(p: Pages, visit: Visit) -> Response:
+    device.choose(visit.desk, visit.form)
+    return _see("/device")
 
 
 def _consents(p: Pages, visit: Visit) -> Response:
