@@ -65,8 +65,9 @@ def run(quick: bool) -> dict[str, Any]:
             bar(f"{A_CLAIM:,} gas over a claim of twelve with their withdrawal, 1,000 homes", 1, A_CLAIM / in_hand),
         ],
         "note": "A netted trade counts posting and finalising. A claim credits a purse in the contract; the tokens "
-        "move when the purse is paid out, once for any number of claims. One claim with its own withdrawal to an address "
-        f"that held nothing costs {fresh + out:,}: two new words, 44,200, beside two transactions. Twelve claims and "
-        f"one withdrawal cost {in_hand:,.0f} a claim; a relay that sends 20 claims at once {relayed:,} each. Among "
+        "move when the purse is paid out, once for any number of claims. One claim with its own withdrawal to an "
+        f"address that held nothing costs {fresh + out:,}: two new words, 44,200, beside two transactions. Twelve "
+        f"claims and one withdrawal cost {in_hand:,.0f} a claim; a relay that sends 20 claims at once {relayed:,} "
+        "each. Among "
         "100,000 homes a claim pays for seven more nodes.",
     }
