@@ -123,6 +123,8 @@ def test_a_measured_frequency_is_shown_with_who_measured_it(town: Town) -> None:
     assert found["frequency"]["hz"] == 49.75
     assert found["frequency"]["label"] == "measured by substation"
     assert [s["value"] for s in found["sensors"]] == [49_750]
+    assert found["sources"] == []
+    assert (found["watch"]["state"], found["watch"]["said"]) == ("not measured", "no head is measured")
 
 
 def test_an_alarm_is_acknowledged_once(town: Town) -> None:
@@ -157,6 +159,7 @@ def test_metrics_are_for_this_machine_a_session_or_a_key_and_name_no_home(town: 
         re.fullmatch(r'[a-z_]+(\{[a-z0-9_]+="[^"]*"(,[a-z0-9_]+="[^"]*")*\})? -?[0-9.e+-]+', line) for line in lines
     )
     assert any(line.startswith('quietgrid_grid_voltage_ratio{group="Mill Lane",quantile="p50"} 1.0') for line in lines)
+    assert "quietgrid_grid_watched_groups 0" in lines
     labels = set(re.findall(r'([a-z0-9_]+)="', text))
     assert labels == {"keyholder", "state", "priority", "breaker", "group", "quantile", "branch"}
     assert town.client("household").get("/metrics").status_code == 403

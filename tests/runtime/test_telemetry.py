@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from quietgrid.model import ManualClock
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.network import Transformers
 from quietgrid.runtime.founding import Folders, found
-from quietgrid.runtime.telemetry import AHEAD_S, LATE_S, Latest, Telemetry
+from quietgrid.runtime.telemetry import AHEAD_S, LATE_S, QUIET_S, Latest, Telemetry
 from quietgrid.store import open_platform
 from quietgrid.wire.telemetry import (
     MOST_ROWS,
@@ -96,6 +97,20 @@ def test_a_batch_is_taken_and_answered_with_what_holds(desk: Desk) -> None:
     assert desk.latest.values() == {HEAD: head(4_000), TAP: Measurement(*TAP, -1, NOW, "station", False)}
     desk.clock.unix += 1_000
     assert desk.send(desk.signed(8)).rows == [], "the set-point is over"
+
+
+def test_a_gateway_that_falls_silent_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (before,) = desk.telemetry.standing()
+    assert (before.name, before.kind, before.reachable) == ("station", "gateway", False)
+    assert before.note == "no batch since this platform started"
+    desk.send(desk.signed(7))
+    (now,) = desk.telemetry.standing()
+    assert (now.reachable, now.note) == (True, "")
+    later = time.monotonic() + QUIET_S + 30
+    monkeypatch.setattr("quietgrid.runtime.telemetry.time.monotonic", lambda: later)
+    (silent,) = desk.telemetry.standing()
+    assert not silent.reachable
+    assert silent.note.startswith("no batch for 9")
 
 
 def test_a_number_is_taken_once_even_after_a_restart(desk: Desk) -> None:

@@ -101,9 +101,14 @@ def _grid(services: Services) -> list[Metric]:
     switches = Metric("quietgrid_grid_breaker", "gauge", "0 closed, 0.5 half-open, 1 open")
     for one in breakers:
         switches.add(_STATES[one.state], breaker=one.name)
+    sources = Metric("quietgrid_grid_source_up", "gauge", "whether a gateway or device sent or answered just now")
+    for source in services.telemetry.standing() if services.telemetry else ():
+        sources.add(int(source.reachable), source=source.name, kind=source.kind)
+    watched = services.grid.watch()
     market = services.grid.market()[0]
     out = [
-        lasting, switches,
+        lasting, switches, sources,
+        Metric("quietgrid_grid_watched_groups", "gauge", "groups watched for attacks").add(len(watched.groups)),
         Metric("quietgrid_grid_alarms_unseen", "gauge", "alarms nobody has acknowledged").add(unseen),
         Metric("quietgrid_grid_plans_waiting", "gauge", "plans that wait for approval").add(waiting),
         Metric("quietgrid_grid_market_open", "gauge", "whether markets are open").add(int(market)),

@@ -126,6 +126,25 @@ class Sensor(BaseModel):
     good: bool
 
 
+class Source(BaseModel):
+    """A gateway or device that measures."""
+
+    name: str = Field(examples=["substation"])
+    kind: str = one_of("gateway", "device")
+    reachable: bool
+    note: str = Field(examples=["no batch for 90 s"], description="What is wrong; empty if nothing is.")
+
+
+class Watch(BaseModel):
+    """How far the watch for attacks is."""
+
+    state: str = one_of("not measured", "learning", "watching")
+    days_left: int = Field(examples=[12], description="Until it has learnt what is usual.")
+    groups: list[str] = Field(description="It watches these.")
+    learnt_until: Time | None
+    said: str = Field(examples=["learning what is usual, 12 days left"])
+
+
 class GridStatus(BaseModel):
     """How the grid stands."""
 
@@ -143,6 +162,8 @@ class GridStatus(BaseModel):
     waiting: int = Field(examples=[0], description="Plans that wait for approval.")
     away: dict[str, float] = Field(examples=[{"keyholder 2": 420.0}], description="Parts that do not answer, seconds.")
     sensors: list[Sensor]
+    sources: list[Source]
+    watch: Watch
 
 
 class Flow(BaseModel):

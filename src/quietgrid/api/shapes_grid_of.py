@@ -25,6 +25,13 @@ def status_of(found: desk.GridStatus) -> shapes.GridStatus:
         alarms=[alarm_of(one) for one in found.alarms], unseen=found.unseen,
         breakers=[_breaker(one) for one in found.breakers], stop=None if found.stop is None else stop_of(found.stop),
         waiting=found.waiting, away=found.away, sensors=[_sensor(one) for one in found.sensors],
+        sources=[
+            shapes.Source(name=one.name, kind=one.kind, reachable=one.reachable, note=one.note) for one in found.sources
+        ],
+        watch=shapes.Watch(
+            state=found.watch.state, days_left=found.watch.days_left, groups=list(found.watch.groups),
+            learnt_until=_at(found.watch.learnt_until), said=found.watch.said,
+        ),
     )  # fmt: skip
 
 

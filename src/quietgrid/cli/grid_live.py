@@ -62,6 +62,7 @@ def status(*, state: Path | None = None, as_json: Json = False) -> int:
     if found.stop is not None:
         lines.append(_stop_line(found.stop))
     lines += [f"away: {part}, {seconds / 60:.0f} minutes" for part, seconds in found.away.items()]
+    lines.append(f"attacks: {found.watch.said}")
     lines += _alarm_lines(found.alarms) or ["no alarm lasts"]
     emit(as_json, status_of(found).model_dump(mode="json"), lines)
     return 0

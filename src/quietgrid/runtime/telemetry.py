@@ -10,7 +10,9 @@ Privacy: the list (`algorithms.measurable`) has no element that is about fewer h
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -38,7 +40,24 @@ DOCUMENT = "telemetry gateway"
 LATE_S = 14 * 86_400.0
 AHEAD_S = 300.0
 """Clocks may differ by so much."""
+QUIET_S = 60.0
+"""A gateway that sent nothing, not even an empty batch, for so long does not count as reachable."""
 Element = tuple[MeasuredKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStanding:
+    """How a gateway or device stands.
+
+    Args:
+        name: Of it. kind: ``gateway`` or ``device``. reachable: it sent, or answered, just now. note: what is wrong, in
+            words; empty if nothing is.
+    """
+
+    name: str
+    kind: str
+    reachable: bool
+    note: str
 
 
 class Taker(Protocol):
@@ -86,6 +105,7 @@ class Telemetry:
         self._known: tuple[Network, frozenset[Element]] | None = None
         self._lock = threading.Lock()
         self._newest: dict[tuple[str, Element], float] = {}
+        self._heard: dict[str, float] = {}
         self.pollers = [Poller(at, clock, self._from_device, set_points) for at in config.devices]
 
     @property
@@ -112,6 +132,20 @@ class Telemetry:
         for poller in self.pollers:
             poller.stop()
 
+    def standing(self) -> list[SourceStanding]:
+        """How every gateway and device stands, in order of their names."""
+        now, out = time.monotonic(), []
+        for name in self._gateways:
+            silent = now - self._heard[name] if name in self._heard else None
+            note = "no batch since this platform started" if silent is None else f"no batch for {silent:.0f} s"
+            reachable = silent is not None and silent < QUIET_S
+            out.append(SourceStanding(name, "gateway", reachable, "" if reachable else note))
+        for device in (poller.standing for poller in self.pollers):
+            wrong = f"does not hold {', '.join(device.wrong)}" if device.wrong else ""
+            note = "; ".join(text for text in (device.note, wrong) if text)
+            out.append(SourceStanding(device.name, "device", device.reachable, note))
+        return sorted(out, key=lambda one: (one.name, one.kind))
+
     def accept(self, body: bytes) -> Signed:
         """Take one batch, as sent; the signed `SetPoints` that hold for its gateway.
 
@@ -131,6 +165,7 @@ class Telemetry:
             now = self._clock.now()
             measured, late = self._checked(batch, gateway, now)
             self._count(batch)
+            self._heard[gateway.name] = time.monotonic()
             self._newest |= {(m.source, (m.kind, m.element)): m.at for m in measured}
             if measured:
                 self._taker.take(measured)

@@ -26,6 +26,8 @@ from quietgrid.model.signal import Signal
 from quietgrid.runtime.grid_limits import tightest
 from quietgrid.runtime.grid_signals import group_signals
 from quietgrid.runtime.grid_totals import GroupFlow
+from quietgrid.runtime.grid_watch import Watching
+from quietgrid.runtime.telemetry import SourceStanding
 from quietgrid.wire.steering import OwnSignals, row_of
 
 NOT_MEASURED = "not measured"
@@ -68,7 +70,8 @@ class GridStatus:
         frequency, market: see there. alarms: those that last, the most urgent first. unseen: how many nobody has
             acknowledged. breakers: all three, with what each does in `BREAKERS`. stop: the newest emergency stop.
         waiting: plans that wait for approval. away: parts that do not answer -> seconds.
-        sensors: newest measurement of each sensor.
+        sensors: newest measurement of each sensor. sources: how gateways and devices stand; none where another process
+            takes their measurements. watch: how far the watch for attacks is.
     """
 
     state: str
@@ -85,6 +88,8 @@ class GridStatus:
     waiting: int
     away: dict[str, float]
     sensors: list[Measurement]
+    sources: list[SourceStanding]
+    watch: Watching
 
 
 def status(services: Services, viewer: Viewer) -> GridStatus:
@@ -102,7 +107,7 @@ def status(services: Services, viewer: Viewer) -> GridStatus:
     name = "" if model is None else model.network.name
     return GridStatus(
         state, now, name, version, latest, _frequency(sensors), Market(*run.market()), alarms, unseen, breakers, stop,
-        waiting, run.away(), sensors,
+        waiting, run.away(), sensors, services.telemetry.standing() if services.telemetry else [], run.watch(),
     )  # fmt: skip
 
 
