@@ -14,9 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from quietgrid.balance.deciding import Decisions
+from quietgrid.balance.service import Grid
 from quietgrid.concentrator.rules import REJECTED
 from quietgrid.model import ManualClock
-from quietgrid.store import LedgerDraft, SealedFrames, open_fleet, open_keyholder
+from quietgrid.model.grid import Alarm, Priority, SetPoint, SetPointKind
+from quietgrid.model.interval import Window
+from quietgrid.model.operation import PlanState, Proposal
+from quietgrid.store import LedgerDraft, SealedFrames, open_fleet, open_keyholder, open_platform
 from tests.concentrator.plant import DAY, Plant, plant
 
 METERS = 20
@@ -71,9 +76,39 @@ def seal(folder: Path, done: int, acknowledge: Acknowledge) -> None:
         step += 1
 
 
+def proposal(step: int) -> Proposal:
+    """A plan of one group and one set-point, an hour long."""
+    first = (step + 1) * 8
+    start = first * 900.0
+    name = f"plan {step + 1}:Mill Lane:{first}"
+    point = SetPoint(name, SetPointKind.STORAGE_W, "Mill Lane", 500, start, start + 3600)
+    return Proposal(Window(first, first + 4, 900), (), (point,), (), "a test")
+
+
+def dispatch(folder: Path, done: int, acknowledge: Acknowledge) -> None:
+    """Plan, approve and raise an alarm, going on with a plan that was not approved. Two hours a step."""
+    clock = ManualClock(0.0)
+    store = open_platform(folder / "platform.db", clock)
+    decisions, step = Decisions(Grid(store, clock)), done
+    while True:
+        clock.unix = step * 7_200.0
+        with store.read() as tx:
+            fresh = tx.grid.next_plan() == step + 1
+        if fresh:
+            decisions.propose(step + 1, proposal(step), "ann", "evening peak")
+        with store.read() as tx:
+            waits = tx.grid.plan(step + 1).state is PlanState.PROPOSED
+        if waits:
+            decisions.approve(step + 1, "bob", "agreed")
+        with store.begin() as tx:
+            tx.grid.raise_alarm(Alarm(f"{step:012x}", "stale", f"sensor {step}", Priority.LOW, "a test", clock.unix))
+        acknowledge()
+        step += 1
+
+
 def main(kind: str, folder: Path) -> None:
     """Fork workers on demand."""
-    work = {"concentrate": concentrate, "vote": vote, "seal": seal}[kind]
+    work = {"concentrate": concentrate, "vote": vote, "seal": seal, "dispatch": dispatch}[kind]
     path = folder / "acknowledged"
     path.touch()
     for _ in sys.stdin:

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from quietgrid.model import ManualClock
-from quietgrid.store import Cut, open_fleet, open_keyholder
+from quietgrid.model.operation import PlanState
+from quietgrid.store import Cut, open_fleet, open_keyholder, open_platform
 from quietgrid.wire.frame import parse_frames
 from tests.concentrator.plant import DAY, plant
 from tests.store.nursery import METERS, step_frames
@@ -69,7 +70,27 @@ def check_fleet(folder: Path, acknowledged: int) -> None:
     store.close()
 
 
-CHECKS = {"concentrate": check_concentrator, "vote": check_keyholder, "seal": check_fleet}
+def check_grid(folder: Path, acknowledged: int) -> None:
+    """Plans, approvals with their set-points, alarms: every acknowledged one is there, and once."""
+    store = open_platform(folder / "platform.db", ManualClock(0))
+    with store.read() as tx:
+        plans = sorted(tx.grid.plans(limit=10**6), key=lambda plan: plan.number)
+        points = tx.grid.set_points(0.0, 1e12)
+        alarms = tx.grid.alarms(limit=10**6)
+        logged = [(entry.action, entry.subject) for entry in tx.log.latest(10**6)]
+    store.close()
+    assert [plan.number for plan in plans] == list(range(1, len(plans) + 1))
+    assert acknowledged <= len(plans) <= acknowledged + 1
+    assert all(plan.state is PlanState.DISPATCHED and plan.decided_by == "bob" for plan in plans[:acknowledged])
+    dispatched = [f"plan {plan.number}" for plan in plans if plan.state is PlanState.DISPATCHED]
+    assert [point.id.partition(":")[0] for point in sorted(points, key=lambda p: p.start)] == dispatched
+    assert sorted(s for action, s in logged if action == "grid.dispatch") == sorted(dispatched), "approved once"
+    assert sorted(s for action, s in logged if action == "grid.plan") == sorted(f"plan {p.number}" for p in plans)
+    assert {alarm.id for alarm in alarms} >= {f"{step:012x}" for step in range(acknowledged)}
+    assert len(alarms) <= acknowledged + 1
+
+
+CHECKS = {"concentrate": check_concentrator, "vote": check_keyholder, "seal": check_fleet, "dispatch": check_grid}
 
 
 def kill_and_check(kind: str, folder: Path, kills: int, check: Callable[[Path, int], None]) -> None:
