@@ -86,8 +86,21 @@ def test_a_vote_by_hand(typed: Typed, refused: Refused, onchain: OnChain) -> Non
     assert refused("vote", "execute", "1")[0] == 4
     later(onchain, 25)
     typed("vote", "execute", found["id"])
+    to = onchain.people and next(iter(onchain.people))
+    typed("vote", "propose-payment", to, "12.50", "--why", "An inverter")
+    typed("vote", "propose-role", "guardian", to, "--why", "One more watches")
+    typed("vote", "propose-role", "guardian", to, "--take", "--why", "One less watches")
+    code, line = refused("vote", "propose-role", "king", to, "--why", "x")
+    assert (code, "guardian" in line) == (2, True), line
+    assert refused("vote", "propose-payment", "0x12", "5", "--why", "x")[0] == 2
+    assert refused("vote", "propose-payment", to, "0", "--why", "x")[0] == 2
+    effects = [one["effects"][0] for one in typed("vote", "list")["proposals"][:3]]
+    assert [words.split(" ", 1)[1] for words in effects[:2]] == ["is guardian no more", "becomes guardian"]
+    assert effects[2].startswith("EnergyToken.transfer")
+    assert effects[2].endswith("12500000")
+    assert typed("vote", "give", to, "7")["grid"] == 7
     said = typed("vote", "list")
-    assert said["proposals"][0]["state"] == "executed"
+    assert said["proposals"][-1]["state"] == "executed"
     assert {one["key"]: one["value"] for one in said["parameters"]}["publish-budget"] == 5.5
 
 
@@ -111,7 +124,15 @@ def test_an_asset_by_hand(typed: Typed, refused: Refused, onchain: OnChain, tmp_
     assert (first["works"], first["root"]) == (2, again["root"])
     done.write_text("Something else\n", encoding="utf-8")
     code, line = refused(*maintain)
-    assert (code, "other works" in line) == (2, True), line
+    assert (code, "other records" in line) == (2, True), line
+
+    typed("asset", "permit", "7", "guardian-0", "operator", "--days", "30")
+    begun = f"{datetime.fromtimestamp(block.timestamp - 2 * 86_400, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    done.write_text("Mon 120.1 kWh\nTue 92.3 kWh\n", encoding="utf-8")
+    words = ["asset", "produce", "7", "--kwh", "212.4", "--records", str(done), "--by", "guardian-0", "--start", begun]
+    assert typed(*words, "--end", end)["produced_wh"] == 212_400
+    code, line = refused(*words[:3], "--kwh", "99999", *words[5:], "--end", end)
+    assert (code, "Implausible" in line) == (4, True), line
 
     typed("asset", "transfer-share", "7", "100", "--by", "member-0", "--to", "member-4")
     code, line = refused("asset", "revenue", "7", "--pay", "10", "--by", "supplier")
@@ -122,8 +143,8 @@ def test_an_asset_by_hand(typed: Typed, refused: Refused, onchain: OnChain, tmp_
     assert {one["holder"]: one["shares"] for one in found["holders"]} == {
         "member-0": 500, "member-1": 400, "member-4": 100
     }  # fmt: skip
-    assert len(found["history"]) == 1
+    assert [one["history"] for one in found["history"]] == ["maintenance", "production"]
     assert {(one["account"], one["permission"]) for one in found["permissions"]} == {
-        ("OperatorSafe", "steward"), ("guardian-0", "maintainer")
+        ("OperatorSafe", "steward"), ("guardian-0", "maintainer"), ("guardian-0", "operator")
     }  # fmt: skip
     assert typed("asset", "revenue", "7", "--claim", "all", "--by", "member-0")["transactions"]

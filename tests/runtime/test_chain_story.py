@@ -20,6 +20,7 @@ from quietgrid.model.proposal import VoteState
 from quietgrid.runtime.assets import Assets, handing_on, maintenance, paying_in, permission
 from quietgrid.runtime.chain_at import ChainFolder, chain_at, story, treasury
 from quietgrid.runtime.chain_story import AGAIN, ASSET, REVENUE_MICRO, SHARES_EACH, WORDS, ChainStory
+from quietgrid.runtime.chain_view import view_of
 from quietgrid.runtime.governing import Governing
 from quietgrid.runtime.onchain import OnChain
 from quietgrid.runtime.operating import operate, send_own
@@ -82,7 +83,7 @@ def told(folder: ChainFolder, store: PlatformStore, operator: Treasury, onchain:
 
 
 def the_asset(store: PlatformStore, onchain: OnChain) -> Asset:
-    return Assets(store, onchain.node, onchain.addresses, onchain.people).asset(ASSET)
+    return Assets(view_of(store, onchain.node, onchain.addresses, onchain.people)).asset(ASSET)
 
 
 def test_the_story_goes_to_its_end_once(
@@ -101,7 +102,7 @@ def test_the_story_goes_to_its_end_once(
     later(onchain, 25)
     assert told(folder, store, operator, onchain) == ["executed", "revenue paid", *["claimed"] * 5]
 
-    governing = Governing(store, onchain.node, onchain.addresses, onchain.people)
+    governing = Governing(view_of(store, onchain.node, onchain.addresses, onchain.people))
     (proposal,) = governing.proposals()
     assert proposal.state is VoteState.EXECUTED
     assert governing.parameters()[PUBLISH_BUDGET].value == 5_000
@@ -131,7 +132,7 @@ def story_step_says_nothing(folder: ChainFolder, store: PlatformStore, operator:
 def test_a_vote_nobody_took_part_in_is_held_again(
     folder: ChainFolder, store: PlatformStore, operator: Treasury, onchain: OnChain
 ) -> None:
-    governing = Governing(store, onchain.node, onchain.addresses)
+    governing = Governing(view_of(store, onchain.node, onchain.addresses))
     later(onchain, 2)  # who proposes must have had GRID a second ago
     governing.propose(folder.account("member-0"), [governing.change("publish-budget", 5)], WORDS)
     later(onchain, 100)
@@ -169,7 +170,7 @@ def test_an_asset_lives(folder: ChainFolder, store: PlatformStore, operator: Tre
     send_own(operator, members[0], handing_on(all_, ASSET, members[0].address, members[1].address, 50))
     onchain.step()
     people = folder.people()
-    found = Assets(store, onchain.node, all_, people).asset(ASSET)
+    found = Assets(view_of(store, onchain.node, all_, people)).asset(ASSET)
     (written,) = found.entries
     assert (written.history, written.quantity, written.by) == (AssetHistory.MAINTENANCE, 2, "smith")
     assert AssetPermission.MAINTAINER in [one.permission for one in found.permits if one.account == "smith"]

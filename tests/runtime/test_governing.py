@@ -16,6 +16,7 @@ from quietgrid.model.parameter import PARAMETERS, PUBLISH_BUDGET, Direction
 from quietgrid.model.proposal import GRID_UNIT, ProposedCall, Support, VoteState
 from quietgrid.model.publication import PublishRules
 from quietgrid.runtime.chain_at import ChainFolder, chain_at
+from quietgrid.runtime.chain_view import view_of
 from quietgrid.runtime.governing import Governing
 from quietgrid.runtime.onchain import OnChain
 from quietgrid.runtime.ruled import publishing
@@ -51,7 +52,7 @@ def onchain(folder: ChainFolder, anvil: Anvil, store: PlatformStore) -> OnChain:
 
 @pytest.fixture
 def governing(onchain: OnChain, store: PlatformStore) -> Governing:
-    return Governing(store, onchain.node, onchain.addresses, onchain.people)
+    return Governing(view_of(store, onchain.node, onchain.addresses, onchain.people))
 
 
 def later(chain: Chain, seconds: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from quietgrid.model.proposal import GRID_UNIT, Proposal, Support, Vote, VoteState
 from quietgrid.web.environment import render
-from quietgrid.web.governance import shown, steps
+from quietgrid.web.votes import shown, steps
 from tests.web.samples import EVENING, governance
 
 TZ = "Europe/Berlin"

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from quietgrid.errors import ConfigError, NotFoundError
 
+GUEST = "guest.json"
+"""Beside it in a demo: the addresses of the home that is shown (``votes``, ``shares``)."""
+
 
 class AddressBook:
     """Addresses by chain id and contract name.

@@ -59,7 +59,7 @@ class Indexer:
             block = self._chain.block(end)
             if block is None:
                 return taken  # the chain got shorter meanwhile; the next look finds out
-            events = [event for log in logs if (event := self._event(log)) is not None]
+            events = [event for log in logs if (event := event_of(self._names, log)) is not None]
             self._journal.take_events(events, end, block.hash)
             taken += len(events)
             after = end
@@ -76,15 +76,21 @@ class Indexer:
                 return held[0]
             self._journal.rewind(held[0])
 
-    def _event(self, log: Log) -> ChainEvent | None:
-        name = self._names.get(log.address.lower())
-        found = abi.decode_event(name, log.topics, log.data) if name else None
-        if found is None:
-            return None
-        values = {key: _plain(value) for key, value in found.values.items()}
-        return ChainEvent(
-            log.block, log.index, log.block_hash, log.transaction, found.contract, log.address, found.name, values
-        )
+
+def event_of(names: Mapping[str, str], log: Log) -> ChainEvent | None:
+    """A log decoded; None if it is of another contract, or cannot be read.
+
+    Args:
+        names: address in small letters -> contract.
+    """
+    name = names.get(log.address.lower())
+    found = abi.decode_event(name, log.topics, log.data) if name else None
+    if found is None:
+        return None
+    values = {key: _plain(value) for key, value in found.values.items()}
+    return ChainEvent(
+        log.block, log.index, log.block_hash, log.transaction, found.contract, log.address, found.name, values
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from quietgrid.chain.client import Receipt
     from quietgrid.cli.chain import Keys
     from quietgrid.model.asset import Asset
+    from quietgrid.runtime.assets import Assets
     from quietgrid.runtime.settling import Treasury
     from quietgrid.store.stores import PlatformStore
 
-app = command_app("asset", "Assets owned together: list, register, maintain, permit, transfer-share, revenue.")
+app = command_app("asset", "Assets owned together: list, register, produce, maintain, permit, transfer-share, revenue.")
 Rpc = Annotated[str, Parameter(name="--rpc", help="Address of a node; that of the settings unless told.")]
 DAY_S, MICRO = 86_400, 10**6
 OPERATOR_ACCOUNT = "operator"
@@ -97,18 +98,46 @@ def maintain(
         by: Account here that may maintain the asset.
         state: Folder of databases and keys.
     """
-    from quietgrid.api.times import moment
     from quietgrid.runtime.asset_files import works_of
     from quietgrid.runtime.assets import maintenance
     from quietgrid.settlement import root_of
 
-    works = [line.strip() for line in records.read_text(encoding="utf-8").splitlines() if line.strip()]
-    period = int(moment(start, "start", "UTC")), int(moment(end, "end", "UTC"))
+    works, period = _records(records), _period(start, end)
     with _desk(state, rpc) as desk:
         root = root_of(works_of(desk.files, number, period[0], works))
         done = desk.send(by, maintenance(desk.addresses, number, period, len(works), root))
     data = {"asset": number, "works": len(works), "root": root.hex(), "transaction": done.hash}
     emit(as_json, data, [f"{len(works)} works are recorded for asset {number}"])
+    return 0
+
+
+@app.command
+def produce(
+    number: int, *, kwh: float, records: Path, start: str, end: str, by: str, rpc: Rpc = "", state: Path | None = None,
+    as_json: Json = False,
+) -> int:  # fmt: skip
+    """Record what an asset produced over a day or longer: the sum, and a root over salted records.
+
+    Args:
+        number: Which asset.
+        kwh: The sum of the period.
+        records: Text file, a record a line, such as the readings behind the sum; kept with its salts in
+            STATE/chain/assets, to be shown later.
+        start: When the period began, such as 2026-03-01T00:00:00Z.
+        end: When it was over.
+        by: Account here that may record production (`permit ACCOUNT operator`).
+        state: Folder of databases and keys.
+    """
+    from quietgrid.runtime.asset_files import records_of
+    from quietgrid.runtime.assets import production
+    from quietgrid.settlement import root_of
+
+    lines, period = _records(records), _period(start, end)
+    with _desk(state, rpc) as desk:
+        root = root_of(records_of(desk.files, number, period[0], lines))
+        done = desk.send(by, production(desk.addresses, number, period, round(kwh * 1000), root))
+    data = {"asset": number, "produced_wh": round(kwh * 1000), "root": root.hex(), "transaction": done.hash}
+    emit(as_json, data, [f"{kwh:,.1f} kWh are recorded for asset {number}"])
     return 0
 
 
@@ -219,15 +248,17 @@ class _Desk:
 
     def assets(self) -> list[Asset]:
         """Every asset."""
-        from quietgrid.runtime.assets import Assets
-
-        return Assets(self.store, self.treasury.chain, self.addresses, self.people).all()
+        return self._read().all()
 
     def asset(self, number: int) -> Asset:
         """One asset, or `NotFoundError`."""
-        from quietgrid.runtime.assets import Assets
+        return self._read().asset(number)
 
-        return Assets(self.store, self.treasury.chain, self.addresses, self.people).asset(number)
+    def _read(self) -> Assets:
+        from quietgrid.runtime.assets import Assets
+        from quietgrid.runtime.chain_view import view_of
+
+        return Assets(view_of(self.store, self.treasury.chain, self.addresses, self.people))
 
     def address(self, name: str) -> str:
         """The address of an account here or of a contract; an address is one already."""
@@ -267,6 +298,18 @@ def _share(text: str) -> tuple[str, int]:
     if not name or not amount.isdecimal() or not int(amount):
         raise InputError("this is not a share", where=text, fix="write NAME=AMOUNT, such as member-0=200")
     return name, int(amount)
+
+
+def _records(file: Path) -> list[str]:
+    """The lines of a text file that say something."""
+    return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _period(start: str, end: str) -> tuple[int, int]:
+    """Unix seconds of two times as people write them."""
+    from quietgrid.api.times import moment
+
+    return int(moment(start, "start", "UTC")), int(moment(end, "end", "UTC"))
 
 
 def _day(unix: int) -> str:

@@ -1,6 +1,7 @@
-"""`quietgrid audit`: answers that were withheld because keyholders contradict each other, and which of them lied.
+"""`quietgrid audit`: everything checked in one go; answers that were withheld, and which keyholder lied about them.
 
-The commands run on the auditor's machine, with the auditor's keys, and ask the platform and the keyholders themselves.
+`verify` needs a database or a bundle, and a chain's node. The others run on the auditor's machine, with the auditor's
+keys, and ask the platform and the keyholders themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from quietgrid.cli.disputing import Auditor
 
-app = command_app("audit", "Find out, as the auditor, which keyholder lied about a withheld answer.")
+app = command_app("audit", "Verify log, chain and bundle; find out which keyholder lied.")
+Rpc = Annotated[str, Parameter(name="--rpc", help="Address of a node; that of the settings unless told.")]
 State = Annotated[Path | None, Parameter(help="The state folder of a demo; that of the settings unless told.")]
 Key = Annotated[Path | None, Parameter(name="--key", help="The auditor's own folder; STATE/auditor unless told.")]
 Card = Annotated[Path | None, Parameter(name="--card", help="The community card; STATE/community.card unless told.")]
@@ -28,6 +30,44 @@ Holders = Annotated[
     list[str] | None,
     Parameter(name="--keyholder", negative="", help="Address of each keyholder, in order; the demo's unless told."),
 ]
+
+
+@app.command
+def verify(
+    file: Path | None = None, /, *, offline: Annotated[bool, Parameter(negative="")] = False, rpc: Rpc = "",
+    state: State = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Check the audit log's hash chain, the roots on the chain, and a bundle. Exit code 6 if something does not hold.
+
+    Without a file it checks the operator's own database. With one it checks the bundle from end to end, as `quietgrid
+    verify bundle` does. Heads of the log that were anchored are read from the contract itself and must be lines of it.
+
+    Args:
+        file: What `quietgrid export --audit` wrote.
+        offline: Do not ask a chain's node.
+    """
+    from quietgrid.cli.chain import at_node, database_of
+    from quietgrid.cli.verify import replaying, told
+    from quietgrid.runtime.audit_verify import ROOTS, verify_file, verify_here
+    from quietgrid.runtime.config import load
+    from quietgrid.store import open_platform
+
+    node = None
+    if not offline and (rpc or load().chain != "off"):
+        chain, book = at_node(state, rpc)
+        node = chain, book.of(chain.chain_id())
+        if ROOTS not in node[1]:
+            raise ConfigError("no contract is on this chain", where=chain.url, fix="`quietgrid chain deploy`")
+    if file is not None:
+        with replaying() as tell:
+            report = verify_file(file, node, tell)
+    else:
+        store = open_platform(database_of(state))
+        try:
+            report = verify_here(store, node)
+        finally:
+            store.close()
+    return told(report, file or Path("the audit log"), as_json)
 
 
 @app.command

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from quietgrid.cli.output import Json, command_app, emit, progress, table
-from quietgrid.errors import ConfigError, NotFoundError
+from quietgrid.errors import ConfigError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from quietgrid.chain.accounts import Account
@@ -53,7 +53,7 @@ def _node(state: Path | None, rpc: str) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _database(state: Path | None) -> Path | str:
+def database_of(state: Path | None) -> Path | str:
     """Where the community's books are."""
     from quietgrid.runtime.config import load
     from quietgrid.runtime.founding import Folders, platform_database
@@ -69,7 +69,7 @@ def platform_tx(state: Path | None) -> Iterator[PlatformTx]:
     """A transaction of the platform's database; the platform may run meanwhile."""
     from quietgrid.store import open_platform
 
-    store = open_platform(_database(state))
+    store = open_platform(database_of(state))
     try:
         with store.begin() as tx:
             yield tx
@@ -104,6 +104,13 @@ def at_node(state: Path | None, rpc: str) -> tuple[Chain, AddressBook]:
     return Chain(_node(state, rpc)), _folder(state).book
 
 
+def address_of(text: str, where: str) -> str:
+    """An address as somebody typed it, or `InputError`."""
+    if len(text) != 42 or not text.startswith("0x") or set(text[2:].lower()) - set("0123456789abcdef"):
+        raise InputError("this is no address", where=where, fix="give 0x and 40 digits")
+    return text
+
+
 @contextmanager
 def at_chain(state: Path | None, rpc: str) -> Iterator[tuple[PlatformStore, Chain, ChainFolder, dict[str, str]]]:
     """The platform's store, the node, the keys, the contracts' addresses; the platform may run meanwhile.
@@ -114,7 +121,7 @@ def at_chain(state: Path | None, rpc: str) -> Iterator[tuple[PlatformStore, Chai
     from quietgrid.chain.client import Chain
     from quietgrid.store import open_platform
 
-    database = _database(state)
+    database = database_of(state)
     folder, chain = _folder(state), Chain(_node(state, rpc))
     addresses = folder.book.of(chain.chain_id())
     if not addresses:

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("quietgrid.cli.imports", "Read other people's files of readings: lcl, umass, csv."),
     "members": ("quietgrid.cli.members", "Look at a member list before anyone is enrolled."),
     "keyholder": ("quietgrid.cli.keyholder", "Be one of the three keyholders: serve, init, rotate."),
-    "audit": ("quietgrid.cli.audit", "Find out, as the auditor, which keyholder lied about a withheld answer."),
+    "audit": ("quietgrid.cli.audit", "Verify log, chain and bundle; find out which keyholder lied."),
     "verify": ("quietgrid.cli.verify", "Check a bill, an audit log, an answer or a whole bundle, offline."),
     "chain": ("quietgrid.cli.chain", "Deploy the contracts; see what waits for the chain and what they said."),
     "feed": ("quietgrid.cli.feed", "Prices, weather, grid load, carbon: what reporters agree on; be a reporter."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from quietgrid.cli.chain import Rpc, at_node
+from quietgrid.cli.chain import Rpc, address_of, at_node
 from quietgrid.cli.output import Json, command_app, emit, table
 from quietgrid.cli.own import own_home
 
@@ -124,10 +124,7 @@ def withdraw(
         eur: Whole euros; everything unless told.
         state: Folder of databases and keys.
     """
-    from quietgrid.errors import InputError
-
-    if len(to) != 42 or not to.startswith("0x") or set(to[2:].lower()) - set("0123456789abcdef"):
-        raise InputError("this is no address", where="--to", fix="give 0x and 40 digits")
+    address_of(to, "--to")
     with _claiming(home, state, rpc) as (own, chain, contract, keep):
         sent = own.withdraw(chain, contract, to, eur * EUR)
         found = own.own()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,17 +29,9 @@ def bundle(file: Path, *, as_json: Json = False) -> int:
     """
     from quietgrid.runtime.replay import verify_bundle
 
-    done = 0
-    with progress("replaying", 100) as advance:
-
-        def tell(at: int, of: int) -> None:
-            nonlocal done
-            percent = 100 * at // max(of, 1)
-            advance(percent - done)
-            done = percent
-
+    with replaying() as tell:
         report = verify_bundle(file, tell)
-    return _told(report, file, as_json)
+    return told(report, file, as_json)
 
 
 @app.command
@@ -63,7 +56,7 @@ def answer(file: Path, *, question: str = "", as_json: Json = False) -> int:
         for answered in chosen:
             replay.check_answer(answered)
             advance(1)
-    return _told(replay.report, file, as_json)
+    return told(replay.report, file, as_json)
 
 
 @app.command
@@ -143,7 +136,22 @@ def complaint(file: Path, *, card: Card = None, as_json: Json = False) -> int:
     return 0
 
 
-def _told(report: Report, file: Path, as_json: bool) -> int:
+@contextmanager
+def replaying() -> Iterator[Callable[[int, int], None]]:
+    """Shows how far a replay is: tell it (at, of)."""
+    done = 0
+    with progress("replaying", 100) as advance:
+
+        def tell(at: int, of: int) -> None:
+            nonlocal done
+            percent = 100 * at // max(of, 1)
+            advance(percent - done)
+            done = percent
+
+        yield tell
+
+
+def told(report: Report, file: Path, as_json: bool) -> int:
     """Print what was checked; exit code 6 if something does not hold."""
     rows: Sequence[Sequence[object]] = [[what, count] for what, count in report.checked.items()]
     problems = [f"does not hold: {problem}" for problem in report.problems[:SHOWN]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,10 @@ from quietgrid.cli.output import Json, command_app, emit, table
 
 if TYPE_CHECKING:
     from quietgrid.cli.chain import Keys
-    from quietgrid.model.proposal import Proposal
+    from quietgrid.model.proposal import Proposal, ProposedCall
     from quietgrid.runtime.governing import Governing
 
-app = command_app("vote", "Votes with GRID: list, propose, cast, queue, execute.")
+app = command_app("vote", "Votes with GRID: list, propose, cast, queue, execute, give.")
 Rpc = Annotated[str, Parameter(name="--rpc", help="Address of a node; that of the settings unless told.")]
 By = Annotated[str, Parameter(name="--by", help="Account whose key is in STATE/chain/keys.")]
 PAUSE_HINT = "the platform takes it from the chain within a second; see `quietgrid vote list`"
@@ -63,8 +63,53 @@ def propose(
         why: What voters read beside it.
         state: Folder of databases and keys.
     """
-    with _governing(state, rpc) as (governing, accounts):
-        call = governing.change(key, value)
+    return _propose(lambda governing: governing.change(key, value), why, by, (state, rpc), as_json)
+
+
+@app.command(name="propose-payment")
+def propose_payment(
+    to: str, amount: float, *, why: str, by: By = "member-0", rpc: Rpc = "", state: Path | None = None,
+    as_json: Json = False,
+) -> int:  # fmt: skip
+    """Put a payment to the vote: out of the energy tokens that the timelock holds, the community's treasury.
+
+    Args:
+        to: Address: 0x and 40 digits.
+        amount: In the community's currency.
+        why: What voters read beside it.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.cli.chain import address_of
+
+    address = address_of(to, "TO")
+    return _propose(lambda governing: governing.payment(address, round(amount * 1e6)), why, by, (state, rpc), as_json)
+
+
+@app.command(name="propose-role")
+def propose_role(
+    role: str, to: str, *, take: Annotated[bool, Parameter(negative="")] = False, why: str, by: By = "member-0",
+    rpc: Rpc = "", state: Path | None = None, as_json: Json = False,
+) -> int:  # fmt: skip
+    """Put to the vote who has a role in the contracts.
+
+    Args:
+        role: Such as engine or guardian, as effects name it.
+        to: Address: 0x and 40 digits.
+        take: Take the role instead of giving it.
+        why: What voters read beside it.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.cli.chain import address_of
+
+    address = address_of(to, "TO")
+    return _propose(lambda governing: governing.role(role, address, take), why, by, (state, rpc), as_json)
+
+
+def _propose(
+    call_of: Callable[[Governing], ProposedCall], why: str, by: str, where: tuple[Path | None, str], as_json: bool
+) -> int:
+    with _governing(*where) as (governing, accounts):
+        call = call_of(governing)
         governing.propose(accounts(by), [call], why)
         proposal_id = f"0x{governing.id_of([call], why):064x}"
     emit(as_json, {"proposed": proposal_id}, [f"proposed as {proposal_id}", PAUSE_HINT])
@@ -104,10 +149,8 @@ def queue(
         proposal: Its number, or its id (0x…).
         state: Folder of databases and keys.
     """
-    with _governing(state, rpc) as (governing, accounts):
-        found = governing.proposal(proposal)
-        done = governing.queue(accounts(by), found.calls, found.description)
-    emit(as_json, {"queued": found.number, "transaction": done.hash}, [f"proposal {found.number} waits", PAUSE_HINT])
+    found, transaction = _push("queue", proposal, by, (state, rpc))
+    emit(as_json, {"queued": found.number, "transaction": transaction}, [f"proposal {found.number} waits", PAUSE_HINT])
     return 0
 
 
@@ -121,21 +164,51 @@ def execute(
         proposal: Its number, or its id (0x…).
         state: Folder of databases and keys.
     """
-    with _governing(state, rpc) as (governing, accounts):
-        found = governing.proposal(proposal)
-        done = governing.execute(accounts(by), found.calls, found.description)
-    emit(as_json, {"executed": found.number, "effects": list(found.effects), "transaction": done.hash},
+    found, transaction = _push("execute", proposal, by, (state, rpc))
+    emit(as_json, {"executed": found.number, "effects": list(found.effects), "transaction": transaction},
          [f"proposal {found.number} is executed:", *(f"  {effect}" for effect in found.effects)])  # fmt: skip
     return 0
+
+
+@app.command
+def give(
+    to: str, grid: int, *, by: By = "member-0", rpc: Rpc = "", state: Path | None = None, as_json: Json = False
+) -> int:
+    """Hand GRID on to another account, such as a home's own (its page Votes names it). It counts for later votes.
+
+    Args:
+        to: Address: 0x and 40 digits.
+        grid: How much.
+        state: Folder of databases and keys.
+    """
+    from quietgrid.cli.chain import address_of
+    from quietgrid.model.proposal import GRID_UNIT
+
+    with _governing(state, rpc) as (governing, accounts):
+        done = governing.hand_on(accounts(by), address_of(to, "TO"), grid * GRID_UNIT)
+    emit(as_json, {"to": to, "grid": grid, "transaction": done.hash}, [f"{by} gave {grid:,} GRID to {to}"])
+    return 0
+
+
+def _push(
+    step: Literal["queue", "execute"], proposal: str, by: str, where: tuple[Path | None, str]
+) -> tuple[Proposal, str]:
+    """One step of an accepted proposal: what was proposed, and the transaction."""
+    with _governing(*where) as (governing, accounts):
+        found = governing.proposal(proposal)
+        send = governing.queue if step == "queue" else governing.execute
+        done = send(accounts(by), found.calls, found.description)
+    return found, done.hash
 
 
 @contextmanager
 def _governing(state: Path | None, rpc: str) -> Iterator[tuple[Governing, Keys]]:
     from quietgrid.cli.chain import Keys, at_chain
+    from quietgrid.runtime.chain_view import view_of
     from quietgrid.runtime.governing import Governing
 
     with at_chain(state, rpc) as (store, chain, folder, addresses):
-        yield Governing(store, chain, addresses, folder.people()), Keys(folder.path)
+        yield Governing(view_of(store, chain, addresses, folder.people())), Keys(folder.path)
 
 
 def _data(one: Proposal) -> dict[str, Any]:

@@ -6,9 +6,9 @@ without scripts; with them they are live. Nothing of a request or answer is logg
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /bills/{n}/invoice.html
          /bills/{n}/invoice.pdf  /bills/{n}/proof.json  /privacy  /privacy.csv  /privacy.json  /privacy/{entry}
          /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events  /device
-         /events/privacy  /events/glance  /sign-in  /static/{path}
+         /events/privacy  /events/glance  /votes  /assets  /sign-in  /static/{path}
     POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
-         /consents/erase  /device  /bills/rewards  /signout
+         /consents/erase  /device  /bills/rewards  /votes/part  /votes/{number}  /assets/{number}/claim  /signout
 """
 
 from __future__ import annotations
@@ -25,7 +25,19 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
-from quietgrid.homeweb import bills, consents, device, front, omissions, papers, privacy, proving, rewards
+from quietgrid.homeweb import (
+    bills,
+    consents,
+    device,
+    front,
+    omissions,
+    papers,
+    privacy,
+    proving,
+    rewards,
+    shares,
+    votes,
+)
 from quietgrid.homeweb.live import FrameWatch, HomeWatch, PrivacyWatch
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.shell import FRAME_COOKIE, Context, Pages, View, Visit
@@ -77,6 +89,11 @@ def _routes(p: Pages) -> list[Route]:
         post("/consents/erase", _erase),
         get("/consents/{id}/package", _package),
         post("/consents/{id}", _end),
+        get("/votes", _votes),
+        post("/votes/part", _take_part),
+        post("/votes/{number:int}", _vote),
+        get("/assets", _assets),
+        post("/assets/{number:int}/claim", _claim),
         post("/signout", _sign_out),
         Route("/events", p.live(HomeWatch), methods=["GET"]),
         Route("/events/privacy", p.live(lambda desk, _: PrivacyWatch(desk, reload=True)), methods=["GET"]),
@@ -276,6 +293,29 @@ def _erase(p: Pages, visit: Visit) -> Response:
     p.origin.sessions.end_all([visit.session.home])
     answer = p.page("household/erased.html", p.base(None))
     return _forget(answer)
+
+
+def _votes(p: Pages, visit: Visit) -> Response:
+    return p.page("household/votes.html", p.base(visit, "votes") | votes.page(visit.desk, p.node))
+
+
+def _take_part(p: Pages, visit: Visit) -> Response:
+    votes.take_part(visit.desk, p.node)
+    return _see("/votes")
+
+
+def _vote(p: Pages, visit: Visit) -> Response:
+    votes.cast(visit.desk, p.node, str(visit.request.path_params["number"]), visit.form)
+    return _see("/votes")
+
+
+def _assets(p: Pages, visit: Visit) -> Response:
+    return p.page("household/assets.html", p.base(visit, "assets") | shares.page(visit.desk, p.node))
+
+
+def _claim(p: Pages, visit: Visit) -> Response:
+    shares.claim(visit.desk, p.node, visit.request.path_params["number"])
+    return _see("/assets")
 
 
 def _sign_out(p: Pages, visit: Visit) -> Response:

@@ -7,6 +7,7 @@ because sign-in links would be in it. Times: `clock` is the community's (the dem
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ from quietgrid.household.rewards import DEMO, REAL, Node, Rewards
 from quietgrid.household.server import HOSTS, Origin
 from quietgrid.household.service import Home
 from quietgrid.household.steering import Steerer, keep_following
+from quietgrid.household.taking_part import holder, voter
+from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, SystemClock
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, read_card
@@ -67,6 +70,7 @@ def prepare(
         raise ConfigError("there is no home here", where=str(folders.households), fix="run `quietgrid up`")
     origin = Origin(homes, LinkSessions(store, SystemClock(), folders.households), OPERATOR)
     made_up = is_made_up(state / "commissioning")
+    seen = Node(node, state / "chain" / "addresses.json") if node else None
     settings = PageSettings(
         platform_url=platform_url.replace(f"//{HOST}", "//localhost").rstrip("/"),
         framed_by=tuple(platform_url.replace(f"//{HOST}", f"//{name}").rstrip("/") for name in PLATFORM_NAMES),
@@ -76,10 +80,24 @@ def prepare(
         demo=True,
         shown_home=SHOWN_HOME if SHOWN_HOME in homes and made_up else None,
         claims_by_itself=bool(node) and made_up,
+        node=seen,
     )
-    claiming = claiming_for(origin.homes, Node(node, state / "chain" / "addresses.json"), made_up) if node else None
+    if seen is not None and settings.shown_home is not None:
+        introduce(homes[settings.shown_home].parts.vault, state / "chain")
+    claiming = claiming_for(origin.homes, seen, made_up) if seen else None
     following = partial(keep_following, Steerer.of(homes), clock.now, card.resolution, sleep)
     return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming, following
+
+
+def introduce(vault: Vault, folder: Path) -> None:
+    """Say the shown home's addresses to the demo's people, who hand some GRID and shares on to them."""
+    from quietgrid.chain.book import GUEST
+
+    folder.mkdir(parents=True, exist_ok=True)
+    said = msgspec.json.encode({"votes": voter(vault).address, "shares": holder(vault).address})
+    fresh = folder / f".{GUEST}.new"
+    fresh.write_bytes(said)
+    os.replace(fresh, folder / GUEST)
 
 
 def claiming_for(homes: Mapping[int, Home], node: Node, made_up: bool) -> Rewards:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from quietgrid.household.rewards import Node
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -26,7 +28,8 @@ class PageSettings:
         demo: One operator runs everything; every page says so.
         shown_home: In a demo, the home whose frame everybody may see on the start page; None: only who is signed in.
         live_every: Seconds between live updates. floor: fewest homes of any total (`GateRules.k`).
-        claims_by_itself: Whether this process claims for homes that chose nothing.
+        claims_by_itself: Whether this process claims for homes that chose nothing. node: of the chain, for votes and
+            assets; None without one.
     """
 
     platform_url: str = ""
@@ -39,6 +42,7 @@ class PageSettings:
     live_every: float = 2.0
     floor: int = 15
     claims_by_itself: bool = False
+    node: Node | None = None
 
     def name_of(self, home: int) -> str:
         """What a home is called.

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from quietgrid.errors import ForbiddenError, InputError, QuietgridError
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.live import Look, stream
+from quietgrid.homeweb.node import NodeReader
 from quietgrid.homeweb.settings import PageSettings
 from quietgrid.homeweb.signin import LinkSessions
 from quietgrid.household.server import Origin
@@ -48,6 +49,7 @@ class Pages:
 
     def __init__(self, origin: Origin, settings: PageSettings) -> None:
         self.origin, self.settings = origin, settings
+        self.node = NodeReader(settings.node)
         self._desks: dict[int, Desk] = {}
 
     def desk(self, home: int) -> Desk:

@@ -41,15 +41,23 @@ def works_of(folder: Path, number: int, start: int, works: Sequence[str]) -> lis
     Raises:
         InputError: none is given, or others are kept for this asset and time.
     """
-    path = folder / f"{number}-works-{start}.json"
-    if not works:
-        raise InputError("no work is given", where=f"asset {number}", fix="write one a line")
+    return _kept(folder / f"{number}-works-{start}.json", works)
+
+
+def records_of(folder: Path, number: int, start: int, records: Sequence[str]) -> list[Leaf]:
+    """The same of the records behind a production that began then."""
+    return _kept(folder / f"{number}-produced-{start}.json", records)
+
+
+def _kept(path: Path, lines: Sequence[str]) -> list[Leaf]:
+    if not lines:
+        raise InputError("no record is given", where=path.name, fix="write one a line")
     kept = _read(path)
     if kept is None:
-        kept = [{"work": work, "salt": secrets.token_hex(SALT_BYTES)} for work in works]
+        kept = [{"work": line, "salt": secrets.token_hex(SALT_BYTES)} for line in lines]
         _write(path, kept)
-    if [one["work"] for one in kept] != list(works):
-        raise InputError("other works are kept for this time", where=str(path), fix="name another start")
+    if [one["work"] for one in kept] != list(lines):
+        raise InputError("other records are kept for this time", where=str(path), fix="name another start")
     return [_leaf(at, one) for at, one in enumerate(kept)]
 
 

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from quietgrid.chain import abi
-from quietgrid.chain.client import Chain
 from quietgrid.errors import NotFoundError, UnavailableError
 from quietgrid.model.asset import (
     Asset,
@@ -27,11 +26,10 @@ from quietgrid.model.asset import (
     TransferRule,
 )
 from quietgrid.model.sending import ChainEvent
-from quietgrid.store.stores import PlatformStore
+from quietgrid.runtime.chain_view import ChainView
 
 ASSETS, SHARES, POOL, MONEY = "EnergyAssetNFT", "AssetShares", "RevenuePool", "EnergyToken"
 NOBODY = "0x" + "00" * 20
-MOST = 100_000
 LONGEST_S = 730 * 86_400
 """The longest permission."""
 
@@ -40,23 +38,19 @@ class Assets:
     """The assets of one community, to read.
 
     Args:
-        store: The platform's, with what contracts said. chain: the node. addresses: the contracts by name.
-        people: address -> name of accounts that are known here.
+        view: What it is read from.
     """
 
-    def __init__(
-        self, store: PlatformStore, chain: Chain, addresses: Mapping[str, str], people: Mapping[str, str] | None = None
-    ) -> None:
-        self._store, self._chain, self._addresses = store, chain, addresses
-        named = {address: name for name, address in addresses.items()} | dict(people or {})
+    def __init__(self, view: ChainView) -> None:
+        self._events, self._chain, self._addresses = view.events, view.chain, view.addresses
+        named = {address: name for name, address in view.addresses.items()} | dict(view.people)
         self._names = {address.lower(): name for address, name in named.items()}
         self._away = False
 
     def all(self) -> list[Asset]:
         """Every asset, by number."""
         self._away = False
-        with self._store.read() as tx:
-            said = {name: tx.chain.events(contract=name, limit=MOST)[::-1] for name in (ASSETS, SHARES, POOL)}
+        said = {name: self._events(name) for name in (ASSETS, SHARES, POOL)}
         made = [event for event in said[ASSETS] if event.name == "AssetRegistered"]
         return sorted((self._asset(event, said) for event in made), key=lambda one: one.number)
 
@@ -201,6 +195,13 @@ def maintenance(
 ) -> abi.Call:
     """The call that adds maintenance: how many works from when to when (unix seconds), and their records' root."""
     return abi.call(ASSETS, addresses[ASSETS], "recordMaintenance", number, *period, works, root)
+
+
+def production(
+    addresses: Mapping[str, str], number: int, period: tuple[int, int], produced_wh: int, root: bytes
+) -> abi.Call:
+    """The call that adds production: Wh of a period of a day or longer (unix seconds), and its records' root."""
+    return abi.call(ASSETS, addresses[ASSETS], "recordProduction", number, *period, produced_wh, root)
 
 
 def handing_on(addresses: Mapping[str, str], number: int, giver: str, taker: str, shares: int) -> abi.Call:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from quietgrid.chain.accounts import Account
-from quietgrid.chain.book import AddressBook
+from quietgrid.chain.book import GUEST, AddressBook
 from quietgrid.chain.built import names
 from quietgrid.chain.client import Chain
 from quietgrid.chain.deploy import Deployment, Step
@@ -70,6 +72,11 @@ class ChainFolder:
 
     def _key(self, name: str) -> Path:
         return self.path / "keys" / f"{name}.key"
+
+    def guest(self) -> dict[str, str]:
+        """The addresses that the shown home's process said; empty before."""
+        path = self.path / GUEST
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
 
     def people(self) -> dict[str, str]:
         """Address -> name of every account whose key is here."""
@@ -184,7 +191,7 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
 def story(folder: ChainFolder, store: PlatformStore, paid_from: Treasury) -> ChainStory:
     """What the demo's people do on our own chain."""
     members = [folder.account(f"member-{n}") for n in range(FOUNDERS)]
-    return ChainStory(store, paid_from, members, folder.account(PAYEES[0]))
+    return ChainStory(store, paid_from, members, folder.account(PAYEES[0]), folder.guest)
 
 
 def treasury(folder: ChainFolder, chain: Chain, addresses: Mapping[str, str]) -> Treasury:

@@ -1,23 +1,35 @@
 """What the demo's people do on the chain once the contracts are there, so that there is something to look at.
 
-One vote (a smaller publish budget, through the timelock), one asset with five shareholders, one payment of revenue. A
-look does one thing at most, and asks the chain what comes next, so it can be interrupted anywhere and does nothing
-twice. A contract that refuses ends the story, never the worker. Only on our own chain.
+One vote (a smaller publish budget, through the timelock), one asset with five shareholders, one payment of revenue; one
+member hands some of hers on to the home that is shown. A look does one thing at most, and asks the chain what comes
+next, so it can be interrupted anywhere and does nothing twice. A contract that refuses ends the story, never the
+worker. Only on our own chain.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from quietgrid.chain.accounts import Account
 from quietgrid.chain.direct import send
 from quietgrid.errors import RevertedError, UnavailableError
 from quietgrid.model.asset import AssetKind, TransferRule
 from quietgrid.model.parameter import PARAMETERS, PUBLISH_BUDGET
-from quietgrid.model.proposal import Support, VoteState
-from quietgrid.runtime.assets import ASSETS, MONEY, POOL, claiming, paying_in, registration, splitting
+from quietgrid.model.proposal import GRID_UNIT, Support, VoteState
+from quietgrid.runtime.assets import (
+    ASSETS,
+    MONEY,
+    POOL,
+    SHARES,
+    claiming,
+    handing_on,
+    paying_in,
+    registration,
+    splitting,
+)
+from quietgrid.runtime.chain_view import view_of
 from quietgrid.runtime.governing import GRID, Governing
 from quietgrid.runtime.operating import is_free, operate, send_own
 from quietgrid.runtime.ruled import CONTRACT
@@ -31,6 +43,7 @@ AGAIN = ("", " (second vote)", " (third vote)")
 """A vote in which nobody took part, because the demo did not run meanwhile, is held again."""
 ANSWERS = (Support.FOR, Support.FOR, Support.FOR, Support.AGAINST, Support.ABSTAIN)
 ASSET, CAPACITY_W, SHARES_EACH = 1, 48_000, 200
+GUEST_GRID, GUEST_SHARES = 100, 20
 REVENUE_MICRO = 100_000_000
 STEWARD_S = 365 * 86_400
 OVER = (VoteState.CANCELED, VoteState.DEFEATED, VoteState.EXPIRED)
@@ -41,14 +54,19 @@ class ChainStory:
 
     Args:
         store: The platform's. treasury: the operator's account, and the node. members: five, who own all GRID.
-        payer: pays revenue as soon as it has enough.
+        payer: pays revenue as soon as it has enough. guest: tells the addresses of the home that is shown (``votes``,
+            ``shares``); nothing while it has not said them.
     """
 
-    def __init__(self, store: PlatformStore, treasury: Treasury, members: list[Account], payer: Account) -> None:
+    def __init__(
+        self, store: PlatformStore, treasury: Treasury, members: list[Account], payer: Account,
+        guest: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:  # fmt: skip
         self._store, self._treasury, self._members, self._payer = store, treasury, members, payer
         self._chain, self._all = treasury.chain, treasury.addresses
-        self._governing = Governing(store, treasury.chain, treasury.addresses)
-        self._chapters: list[Callable[[], str]] = [self._vote, self._asset]
+        self._governing = Governing(view_of(store, treasury.chain, treasury.addresses))
+        self._guest = guest
+        self._chapters: list[Callable[[], str]] = [self._welcome, self._vote, self._asset]
         self.note = ""
         """Why a chapter ended early, in words."""
 
@@ -76,6 +94,23 @@ class ChainStory:
     def _end(self, chapter: Callable[[], str]) -> str:
         self._chapters.remove(chapter)
         return ""
+
+    # -- the home that is shown ------------------------------------------------------------------------------------
+
+    def _welcome(self) -> str:
+        """A member hands some GRID and some shares on to it."""
+        guest, giver = self._guest(), self._members[-1]
+        if not guest:
+            return self._end(self._welcome) if len(self._chapters) == 1 else ""
+        if not self._governing.held(guest["votes"])[0]:
+            self._governing.hand_on(giver, guest["votes"], GUEST_GRID * GRID_UNIT)
+            return "GRID handed on"
+        if not self._is_registered():
+            return ""
+        if not self._chain.view(SHARES, self._all[SHARES], "balanceOf", guest["shares"], ASSET):
+            send(self._chain, giver, handing_on(self._all, ASSET, giver.address, guest["shares"], GUEST_SHARES))
+            return "shares handed on"
+        return self._end(self._welcome)
 
     # -- the vote --------------------------------------------------------------------------------------------------
 

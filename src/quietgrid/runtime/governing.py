@@ -12,19 +12,20 @@ from collections.abc import Mapping, Sequence
 
 from quietgrid.chain import abi
 from quietgrid.chain.accounts import Account
-from quietgrid.chain.client import Chain, Receipt
+from quietgrid.chain.client import Receipt
 from quietgrid.chain.direct import send
 from quietgrid.chain.find import CHAIN_ID
 from quietgrid.chain.node import fund
+from quietgrid.chain.plan import MANAGER, Role
 from quietgrid.errors import InputError, NotFoundError, UnavailableError
 from quietgrid.model.parameter import PARAMETERS, Voted
 from quietgrid.model.proposal import Proposal, ProposedCall, Support, Vote, VoteState
 from quietgrid.model.sending import ChainEvent
+from quietgrid.runtime.chain_view import ChainView
 from quietgrid.runtime.effects import Effects
-from quietgrid.runtime.ruled import CONTRACT, voted
-from quietgrid.store.stores import PlatformStore
+from quietgrid.runtime.ruled import CONTRACT, numbers
 
-GOVERNOR, GRID = "GridGovernor", "GovernanceToken"
+GOVERNOR, GRID, MONEY = "GridGovernor", "GovernanceToken", "EnergyToken"
 MOST = 10_000
 _SAID = {"ProposalCanceled": VoteState.CANCELED, "ProposalExecuted": VoteState.EXECUTED}
 
@@ -33,15 +34,12 @@ class Governing:
     """The votes of one community.
 
     Args:
-        store: The platform's, with what contracts said. chain: the node. addresses: the contracts by name.
-        people: address -> name of accounts that are known here.
+        view: What it is read from.
     """
 
-    def __init__(
-        self, store: PlatformStore, chain: Chain, addresses: Mapping[str, str], people: Mapping[str, str] | None = None
-    ) -> None:
-        self._store, self._chain, self._addresses = store, chain, addresses
-        self._people = dict(people or {})
+    def __init__(self, view: ChainView) -> None:
+        self._events, self._chain, self._addresses = view.events, view.chain, view.addresses
+        self._people = view.people
         self._away = False
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -49,10 +47,8 @@ class Governing:
     def proposals(self, limit: int = 50) -> list[Proposal]:
         """The newest proposals, newest first."""
         self._away = False
-        with self._store.read() as tx:
-            said = tx.chain.events(contract=GOVERNOR, limit=MOST)
         by_id: dict[int, list[ChainEvent]] = {}
-        for event in reversed(said):
+        for event in self._events(GOVERNOR):
             if "proposalId" in event.values:
                 by_id.setdefault(int(event.values["proposalId"]), []).append(event)
         made = [events for events in by_id.values() if events[0].name == "ProposalCreated"]
@@ -72,8 +68,34 @@ class Governing:
 
     def parameters(self) -> list[Voted]:
         """The numbers a vote can change, as the chain has them; empty while nothing was taken from it."""
-        with self._store.read() as tx:
-            return [one for _, one in sorted(voted(tx).items())]
+        return [one for _, one in sorted(numbers(self._events(CONTRACT)).items())]
+
+    def power(self, address: str, at: int | None = None) -> int:
+        """GRID an account votes with (18 decimals): at a snapshot that is over, or now.
+
+        Raises:
+            UnavailableError: the node is away.
+        """
+        if at is None:
+            return int(str(self.view(GRID, "getVotes", address)))
+        return int(str(self.view(GRID, "getPastVotes", address, at)))
+
+    def held(self, address: str) -> tuple[int, bool]:
+        """GRID an account has now (18 decimals), and whether it counts: GRID that was handed on counts when said so."""
+        has = int(str(self.view(GRID, "balanceOf", address)))
+        return has, int(str(self.view(GRID, "delegates", address)), 16) != 0
+
+    def take_part(self, account: Account) -> Receipt:
+        """Say that what an account has, now and later, votes for itself."""
+        return self._sent(account, abi.call(GRID, self._addresses[GRID], "delegate", account.address))
+
+    def hand_on(self, account: Account, to: str, amount: int) -> Receipt:
+        """Give GRID (18 decimals) to another account; it counts for votes that open after that one takes part.
+
+        Raises:
+            RevertedError: the account has less.
+        """
+        return self._sent(account, abi.call(GRID, self._addresses[GRID], "transfer", to, amount))
 
     # -- taking part -----------------------------------------------------------------------------------------------
 
@@ -91,6 +113,30 @@ class Governing:
                 call = abi.call(CONTRACT, self._addresses[CONTRACT], "set", number, named.stored(value))
                 return ProposedCall(call.to, 0, call.data)
         raise InputError("there is no such number", where=key, fix="one of: " + ", ".join(p.key for p in PARAMETERS))
+
+    def payment(self, to: str, amount_micro: int) -> ProposedCall:
+        """The call by which a vote pays out of the energy tokens that the timelock holds.
+
+        Raises:
+            InputError: not a positive amount.
+        """
+        if amount_micro <= 0:
+            raise InputError("this pays nothing", where="amount", fix="name more than zero")
+        call = abi.call(MONEY, self._addresses[MONEY], "transfer", to, amount_micro)
+        return ProposedCall(call.to, 0, call.data)
+
+    def role(self, name: str, account: str, take: bool = False) -> ProposedCall:
+        """The call by which a vote gives an account a role in the contracts, or takes it.
+
+        Raises:
+            InputError: there is no such role.
+        """
+        roles = {role.name.lower(): role for role in Role}
+        if name not in roles:
+            raise InputError("there is no such role", where=name, fix="one of: " + ", ".join(roles))
+        args = (roles[name].value, account) if take else (roles[name].value, account, 0)
+        call = abi.call(MANAGER, self._addresses[MANAGER], "revokeRole" if take else "grantRole", *args)
+        return ProposedCall(call.to, 0, call.data)
 
     def id_of(self, calls: Sequence[ProposedCall], description: str) -> int:
         """The number under which the governor knows these calls with this description."""
@@ -143,9 +189,12 @@ class Governing:
         return self._chain.view(contract, self._addresses[contract], function, *args, block=block)
 
     def _send(self, account: Account, function: str, *args: object) -> Receipt:
+        return self._sent(account, abi.call(GOVERNOR, self._addresses[GOVERNOR], function, *args))
+
+    def _sent(self, account: Account, call: abi.Call) -> Receipt:
         if self._chain.chain_id() == CHAIN_ID:
             fund(self._chain, account.address)
-        return send(self._chain, account, abi.call(GOVERNOR, self._addresses[GOVERNOR], function, *args))
+        return send(self._chain, account, call)
 
     # -- one proposal ----------------------------------------------------------------------------------------------
 
@@ -153,8 +202,7 @@ class Governing:
         made, said = events[0], {event.name: event for event in events}
         executed, queued = said.get("ProposalExecuted"), said.get("ProposalQueued")
         calls = _calls(made.values)
-        with self._store.read() as tx:
-            now = voted(tx, (executed.block, 0) if executed else None)
+        now = numbers(self._events(CONTRACT), (executed.block, 0) if executed else None)
         effects = Effects(self._addresses, self._people, now)
         proposal_id = int(made.values["proposalId"])
         starts, ends = int(made.values["voteStart"]), int(made.values["voteEnd"])

@@ -6,6 +6,7 @@ stricter one holds, so neither can weaken the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from quietgrid.model.parameter import PARAMETERS, PUBLISH_BUDGET, Direction, Voted
@@ -23,9 +24,15 @@ def voted(tx: PlatformTx, before: tuple[int, int] | None = None) -> dict[int, Vo
     Args:
         before: (block, index): as they were before that event.
     """
-    said = tx.chain.events(contract=CONTRACT, limit=MOST, before=before)
+    return numbers(tx.chain.events(contract=CONTRACT, limit=MOST)[::-1], before)
+
+
+def numbers(said: Sequence[ChainEvent], before: tuple[int, int] | None = None) -> dict[int, Voted]:
+    """The same from what the contract said, oldest first."""
     found: dict[int, Voted] = {}
-    for event in reversed(said):
+    for event in said:
+        if before is not None and (event.block, event.index) >= before:
+            break
         number = event.values.get("parameter")
         if not isinstance(number, int) or number >= len(PARAMETERS):
             continue  # a number this version does not know

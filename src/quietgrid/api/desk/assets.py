@@ -29,8 +29,9 @@ def assets(services: Services, viewer: Viewer) -> CommunityAssets:
     if onchain is None:
         return CommunityAssets("off" if worker is None else "starting", [])
     from quietgrid.runtime.assets import Assets
+    from quietgrid.runtime.chain_view import view_of
 
-    found = Assets(services.store, onchain.node, onchain.addresses, onchain.people).all()
+    found = Assets(view_of(services.store, onchain.node, onchain.addresses, onchain.people)).all()
     return CommunityAssets("live" if onchain.standing().reachable else "away", found)
 
 

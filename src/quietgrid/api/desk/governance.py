@@ -44,9 +44,10 @@ def governance(services: Services, viewer: Viewer, limit: int = MOST) -> Governa
     onchain = worker.chain if worker is not None else None
     if onchain is None:
         return Governance("off" if worker is None else "starting", [], [])
+    from quietgrid.runtime.chain_view import view_of
     from quietgrid.runtime.governing import Governing
 
-    governing = Governing(services.store, onchain.node, onchain.addresses, onchain.people)
+    governing = Governing(view_of(services.store, onchain.node, onchain.addresses, onchain.people))
     found = governing.proposals(min(limit, MOST))
     running = {PRIVACY_FLOOR: services.rules.k, PUBLISH_BUDGET: services.publishing.rules.budget_milli}
     numbers = [Number(one, running.get(one.number)) for one in governing.parameters()]
