@@ -11,6 +11,7 @@ from quietgrid.demo import Sample, load, replay_window
 from quietgrid.wire.series import Series, read_lcl
 
 NO_DATA = "real data not found"
+NO_FHE = "quietgrid_fhe is not built (make fhe)"
 LCL_FILE = "lcl_households_2013_30min_kwh.csv.gz"
 
 
@@ -58,3 +59,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_DATA in str(report.longrepr)]
     why = f": {NO_DATA} (QUIETGRID_DATA)" if skipped else ""
     terminalreporter.write_line(f"{len(skipped)} tests on measured data were skipped{why}")
+    unbuilt = [report for report in terminalreporter.stats.get("skipped", []) if NO_FHE in str(report.longrepr)]
+    if unbuilt:
+        terminalreporter.write_line(f"{len(unbuilt)} tests on encrypted numbers were skipped: {NO_FHE}")

@@ -154,8 +154,9 @@ impl ServerKeys {
                 )
             })
             .collect();
+        // One below empty reads as 15.
         let clip = Table::new(|x| if x == 15 { 0 } else { x.min(store.capacity) });
-        let mut level = self.look_up(level, &clip);
+        let mut level = self.look_up(level, &Table::new(|x| x.min(store.capacity)));
         let mut out = Vec::with_capacity(moves.len());
         for (up, down) in &moves {
             let next = self.look_up(&level.clone().plus(up).minus(down), &clip);
