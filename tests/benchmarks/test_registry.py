@@ -51,3 +51,11 @@ def test_seal_runs_where_its_peer_is_installed(capsys: pytest.CaptureFixture[str
     pytest.importorskip("phe", reason="phe is not installed (requirements-bench.txt)")
     assert command.main(["seal", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ratios"]["phe"] > 1_000
+
+
+def test_paillier_runs_where_its_peer_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("phe", reason="phe is not installed (requirements-bench.txt)")
+    assert command.main(["paillier", "--quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ratios"]["phe, encrypt at 3072"] > 5
+    assert len(found["bars"]) == 2

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from quietgrid.crypto.public.sealing import X25519, seal
+from quietgrid.crypto.unseal import PrivateKem
 from quietgrid.errors import UnavailableError, VerificationError
-from quietgrid.mdms import LiarError, open_sums
+from quietgrid.mdms import LiarError, open_sealed, open_sums
 from quietgrid.mdms.opening import HOLDERS, PAIRS_OF, suspects_of
 from quietgrid.model.total import Status
 from quietgrid.wire.columns import pack_bits
@@ -127,3 +129,22 @@ def test_suspects(pairs: list[int]) -> None:
     """Whoever holds every component that differs; nobody in particular if nobody does."""
     holding = [i for i in range(3) if set(pairs) <= set(PAIRS_OF[i])]
     assert suspects_of(pairs) == (tuple(holding) or (0, 1, 2))
+
+
+def test_an_answer_that_was_sealed_to_us_opens_and_no_other() -> None:
+    values, allowed = np.array([5, -7, 9], "<i8"), np.array([True, True, False])
+    key, info = PrivateKem.generate(X25519), b"question"
+    blob = seal(values.tobytes(), key.public, info)
+    sums = Sums(0, b"q" * 32, pack_bits(allowed), np.array([20, 21, 3], "<i4").tobytes(), [blob])
+    answer = open_sealed(sums, key.open, info)
+    assert answer.values.tolist() == [5, -7, 0]
+    assert answer.allowed.tolist() == allowed.tolist()
+    assert answer.counts.tolist() == [20, 21, 3]
+    assert answer.status is Status.PROVISIONAL, "nobody else can confirm it"
+    short = replace(sums, components=[seal(values[:2].tobytes(), key.public, info)])
+    for wrong, opener, what in (
+        (sums, PrivateKem.generate(X25519).open, info), (sums, key.open, b"other"), (short, key.open, info),
+        (replace(sums, components=[]), key.open, info), (replace(sums, components=[blob, blob]), key.open, info),
+    ):  # fmt: skip
+        with pytest.raises(VerificationError):
+            open_sealed(wrong, opener, what)
