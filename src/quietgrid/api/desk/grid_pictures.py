@@ -27,6 +27,7 @@ from quietgrid.balance.frequency import (
     frequency_report,
     island_study,
 )
+from quietgrid.balance.part import part
 from quietgrid.balance.supply import supply_weeks
 from quietgrid.errors import InputError
 from quietgrid.model.grid import MeasuredKind, Measurement
@@ -75,6 +76,19 @@ def drawing(services: Services, viewer: Viewer) -> Drawing:
         return Drawing(plain, None, latest, ())
     losses = tuple(group_loss_w(found, flow)[0].tolist())
     return Drawing(plain, shown(flow.voltage[0], flow.loading[0]), latest, losses)
+
+
+def part_of(drawing: Drawing, group: str) -> Drawing:
+    """One group of a drawing, with what feeds it.
+
+    Raises:
+        NotFoundError: there is no such group.
+    """
+    network, nodes, branches = part(drawing.network, group)
+    states = drawing.states
+    if states is not None:
+        states = shown(states.voltage[nodes], states.loading[branches])
+    return replace(drawing, network=network, states=states, losses_w=())
 
 
 def without_homes(network: Network) -> Network:

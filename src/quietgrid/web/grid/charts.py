@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 
 from quietgrid.algorithms.frequency import Course
 from quietgrid.api.desk.grid import Strip
@@ -34,7 +35,8 @@ def voltage(strip: Strip, scale: Scale, resolution: int, tz: str) -> Spec:
     short = "V" if scale.unit == "V" else "%"
     return {
         "kind": "lines", "time": True, "tz": tz, "x": [slot * resolution for slot in range(first, end)],
-        "x_title": "Interval", "unit": short, "digits": 1, "band": [0, 2], "range": [low - 3, high + 3],
+        "x_title": "Interval", "unit": short, "digits": 1, "band": [0, 2],
+        "range": [floor((low - 3) / 10) * 10, ceil((high + 3) / 10) * 10],
         "threshold": [{"value": high, "label": f"{high:g} {short}"}, {"value": low, "label": f"{low:g} {short}"}],
         "series": [
             line("5 % of nodes below", strip.p5, "dash"), line("median", strip.p50, "line"),
@@ -59,7 +61,7 @@ def loading(states: Sequence[GridState], tz: str) -> Spec | None:
     spec, cells = _over(states, tz)
     data = [None if one is None or not one.loading else round(100 * max(one.loading.values()), 1) for one in cells]
     return spec | {
-        "unit": "%", "digits": 0, "range": [0, 105],
+        "unit": "%", "digits": 0, "range": [0, 120],
         "threshold": [{"value": 100, "label": "rating"}, {"value": 80, "label": "alarm at 80 %"}],
         "series": [{"name": "Fullest branch", "color": "grid", "style": "area", "data": data}],
     }  # fmt: skip

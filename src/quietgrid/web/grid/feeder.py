@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import Response
@@ -52,15 +54,21 @@ def whole(look: Looking) -> Response:
     svgs, groups = {"narrow": "", "broad": ""}, []
     if found.state != "no network":
         drawing = pictures.drawing(look.services, look.viewer)
-        for name, width in (("narrow", NARROW), ("broad", BROAD)):
-            text = diagram(drawing.network, drawing.states, Drawn(width, prefix=name))
-            svgs[name] = Markup(text)  # made here; names in it are escaped
+        svgs = _svgs(drawing)
         groups = [{"name": one, "url": feeder_url(one)} for one in drawing.network.groups]
     context: dict[str, object] = {
         "state": found.state, "network": {"name": found.network, "version": found.version}, "unseen": found.unseen,
         "now": fresh(found), "svgs": svgs, "groups": groups,
     }  # fmt: skip
     return look.page("grid/diagram.html", context, active="grid", live=EVENTS)
+
+
+def _svgs(drawing: pictures.Drawing) -> dict[str, str]:
+    """The diagram for a phone and for a desk; made here, names in it are escaped."""
+    return {
+        name: Markup(diagram(drawing.network, drawing.states, Drawn(width, prefix=name)))
+        for name, width in (("narrow", NARROW), ("broad", BROAD))
+    }
 
 
 @router.get("/grid/feeder/{group:path}")
@@ -74,17 +82,20 @@ def feeder(look: Looking, group: str) -> Response:
     here = next((g for g in one.latest.groups if g.group == group), None) if one.latest else None
     resolution = one.latest.resolution if one.latest else services.card.resolution
     spec = charts.voltage(one.strip, scale, resolution, services.card.tz) if one.strip else None
-    fullest = sorted(one.branches, key=lambda branch: -(branch.loading or 0))[:BRANCHES]
+    drawing = pictures.drawing(services, viewer)
+    loading = _loading(drawing)
+    fullest = sorted(one.branches, key=lambda branch: -loading.get(branch.name, 0.0))[:BRANCHES]
     low, high = scale.limits
     context: dict[str, object] = {
         "group": group, "unseen": found.unseen, "now": fresh(found), "unit": scale.unit,
         "limits": {"low": f"{low:g}", "high": f"{high:g}"}, "here": _here(here, scale),
-        "balance": _balance(look, here, group), "room": _room(look, group), "week": _week(look, group, scale),
-        "spec": spec, "may": may(look), "others": [{"name": g, "url": feeder_url(g)} for g in network.groups],
+        "balance": _balance(drawing, here, group), "room": _room(look, group), "week": _week(look, group, scale),
+        "svgs": _svgs(pictures.part_of(drawing, group)), "spec": spec, "may": may(look),
+        "others": [{"name": g, "url": feeder_url(g)} for g in network.groups],
         "branches": [
             {"name": b.name, "start": b.start, "end": b.end, "closed": b.closed, "rating": _rating(b),
-             "percent": None if b.loading is None else round(100 * b.loading), "state": loading_state(b.loading).value}
-            | badge_of(loading_state(b.loading))
+             "percent": round(100 * loading[b.name]) if b.name in loading else None,
+             "state": loading_state(loading.get(b.name)).value} | badge_of(loading_state(loading.get(b.name)))
             for b in fullest
         ],
         "more": len(one.branches) - len(fullest),
@@ -115,11 +126,18 @@ def _here(one: GroupState | None, scale: Scale) -> dict[str, object] | None:
     } | badge_of(voltage_state(one.lowest, one.highest), loading_state(one.loading))  # fmt: skip
 
 
-def _balance(look: Look, one: GroupState | None, group: str) -> dict[str, object] | None:
+def _loading(drawing: pictures.Drawing) -> dict[str, float]:
+    """Branch -> loading, where it is known."""
+    if drawing.states is None:
+        return {}
+    pairs = zip(drawing.network.branch_names, drawing.states.loading.tolist(), strict=True)
+    return {name: value for name, value in pairs if isfinite(value)}
+
+
+def _balance(drawing: pictures.Drawing, one: GroupState | None, group: str) -> dict[str, object] | None:
     """Head against total against losses: what remains is neither used nor lost."""
     if one is None:
         return None
-    drawing = pictures.drawing(look.services, look.viewer)
     losses = dict(zip(drawing.network.groups, drawing.losses_w, strict=False))
     lost = losses.get(group)
     rest = None if one.head_w is None or lost is None else one.head_w - one.power_w - lost

@@ -51,7 +51,7 @@ def overview(look: Looking) -> Response:
     context: dict[str, object] = {
         "state": found.state, "network": {"name": found.network, "version": found.version},
         "unseen": found.unseen, "now": fresh(found), "kpis": _kpis(found), "may": may(look),
-        "groups": _groups(look, network, found.latest), "branches": _branches(look, found.latest),
+        "groups": _groups(look, network, found.latest), "branches": _branches(look, found),
         "alarms": [alarm_row(one, people) for one in found.alarms[:ALARMS]], "lasting": len(found.alarms),
         "breakers": [
             {"name": one.name, "tone": BREAKER_TONES[one.state], "word": BREAKER_WORDS[one.state], "since": one.since,
@@ -158,9 +158,10 @@ def _states(one: GroupState) -> tuple[State, State]:
     return voltage_state(one.lowest, one.highest), loading_state(one.loading)
 
 
-def _branches(look: Look, latest: GridState | None) -> list[dict[str, object]]:
+def _branches(look: Look, found: desk.GridStatus) -> list[dict[str, object]]:
     """The fullest branches, each between what."""
-    if latest is None or not latest.loading:
+    latest = found.latest
+    if latest is None or found.state == "no network":
         return []
     ends = {one.name: (one.start, one.end) for one in desk.network(look.services, look.viewer).branches}
     out: list[dict[str, object]] = []

@@ -252,7 +252,7 @@ function cartesian(spec, width) {
   const axis = axisBase();
   const option = {
     animation: false, aria: { enabled: true, label: { enabled: false } },
-    grid: { left: 4, right: 10, top: 26, bottom: 2, containLabel: true },
+    grid: { left: 4, right: 18, top: 26, bottom: 2, containLabel: true },
     tooltip: {
       ...tipOption((points) => {
         const box = make("div", "chart-tip");
@@ -294,7 +294,7 @@ function cartesian(spec, width) {
 function axisRange(spec) {
   if (!spec.range) return {};
   const [from, to] = spec.range;
-  return { min: ({ min }) => Math.min(from, Math.floor(min)), max: ({ max }) => Math.max(to, Math.ceil(max)) };
+  return { min: ({ min }) => (min < from ? Math.floor(min) : from), max: ({ max }) => (max > to ? Math.ceil(max) : to) };
 }
 
 function heatmap(spec) {
@@ -488,9 +488,8 @@ function listen() {
 
 document.addEventListener("DOMContentLoaded", () => {
   showTheme();
-  const current = document.querySelector(".nav [aria-current]");
-  if (current) {
-    const strip = current.closest("ul");
+  for (const current of all(".nav [aria-current], .tabs [aria-current]")) {
+    const strip = current.closest("ul, .tabs");
     strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.clientWidth) / 2;
   }
   if (window.echarts) mountCharts(document);
