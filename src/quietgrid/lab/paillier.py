@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from quietgrid.concentrator import Collector
 from quietgrid.crypto.public.envelope import Signed, decode
-from quietgrid.crypto.public.paillier import DEFAULT_BITS, PublicKey
+from quietgrid.crypto.public.paillier import DEFAULT_BITS, SIZES, PublicKey
 from quietgrid.crypto.public.sealing import X25519
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.crypto.secret.paillier import PrivateKey
@@ -105,6 +105,8 @@ def simulate_paillier(  # noqa: PLR0913  (a scenario is these numbers)
     """
     if not 0 <= missing <= MAX_GAPS or reader not in READERS:
         raise InputError("that cannot be simulated", where="missing, reader", fix=f"missing <= {MAX_GAPS}, rsa or hpke")
+    if bits not in SIZES:
+        raise InputError(f"{bits} bits are no size", where="key bits", fix=f"use {' or '.join(map(str, SIZES))}")
     began = time.monotonic()
     with TemporaryDirectory(prefix="quietgrid-") as scratch:
         timer = Timer()
