@@ -271,6 +271,11 @@ def test_other_reporters_and_terms_hold_as_soon_as_the_contract_says_so(square: 
     square.settle()
     assert square.recorded()[0] == 2
     assert replaced.address not in square.books.latest(PRICE).agreed  # type: ignore[union-attr]
+    square.skew += 3_000
+    assert square.view().state == "fresh"
+    square.skew += 1_000
+    view = square.view()
+    assert (view.state, view.feed.terms.heartbeat_s) == ("stale", 3_600), "by the heartbeat that holds now, not 7,200"
 
 
 def test_contract_and_rules_agree_on_every_round(square: Square) -> None:

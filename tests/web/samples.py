@@ -740,7 +740,14 @@ def feeds(**more: Any) -> dict[str, Any]:
     def reporter(number: int, state: str, value: str, why: str = "") -> dict[str, Any]:
         tone = {"agreed": "ok", "outlier": "bad", "silent": "warn", "refused": "bad"}[state]
         address = "0x" + f"{number:x}c" * 20
-        return {"name": f"reporter {number}", "address": address, "state": state, "tone": tone, "value": value, "why": why}
+        return {
+            "name": f"reporter {number}",
+            "address": address,
+            "state": state,
+            "tone": tone,
+            "value": value,
+            "why": why,
+        }
 
     price = {
         "name": "price", "label": "Energy price", "unit": "EUR/kWh", "state": "fresh", "tone": "ok", "value": "0.082300",
@@ -765,9 +772,17 @@ def feeds(**more: Any) -> dict[str, Any]:
          "observed": EVENING, "agreed": 2, "outliers": "reporter 2" if n == 0 else "", "silent": ""}
         for n in range(3)
     ]  # fmt: skip
-    return base(
-        "auditor", active="feeds", running=True, feeds=[price, warm, load], stale=["Outdoor temperature"], rounds=rounds
-    ) | more
+    return (
+        base(
+            "auditor",
+            active="feeds",
+            running=True,
+            feeds=[price, warm, load],
+            stale=["Outdoor temperature"],
+            rounds=rounds,
+        )
+        | more
+    )
 
 
 def transaction(**more: Any) -> dict[str, Any]:
@@ -819,6 +834,31 @@ def governance(*, open_vote: bool = True) -> dict[str, Any]:
     return base(
         "auditor", active="governance", state="live", proposals=[fresh, one] if open_vote else [one], numbers=numbers
     )
+
+
+def own_votes(**more: Any) -> dict[str, Any]:
+    """The household's page: one vote open with power, one it voted in, one it had no power in."""
+    shown = governance()
+    first, second = shown["proposals"]
+    second |= {"proposer": "0x" + "3c" * 20}
+    proposals = [
+        first | {"mine": {"power": None, "answer": "", "open": False}},
+        second | {"number": 5, "word": "vote open", "mine": {"power": 100, "answer": "", "open": True}},
+        second | {"number": 4, "word": "vote open", "mine": {"power": 0, "answer": "", "open": True}},
+        second | {"mine": {"power": 100, "answer": "for", "open": False}},
+    ]  # fmt: skip
+    voter = {"address": "0x" + "9a" * 20, "grid": 100, "counts": True}
+    return (
+        base("household", active="votes", state="live", voter=voter, proposals=proposals, numbers=shown["numbers"])
+        | more
+    )
+
+
+def own_assets(**more: Any) -> dict[str, Any]:
+    one, bare = assets()["assets"]
+    mine = {"holder": "0x" + "9b" * 20, "shares": 20, "part": 0.02, "paid": 2_000_000, "due": 314_000}
+    found = [one | {"mine": mine}, bare | {"mine": None}]
+    return base("household", active="assets", state="live", holder="0x" + "9b" * 20, assets=found) | more
 
 
 def assets(**more: Any) -> dict[str, Any]:
@@ -913,6 +953,18 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "privacy-empty": ("household/privacy.html", privacy() | {"entries": []}),
         "entry": ("household/entry.html", entry()),
         "consents": ("household/consents.html", consents()),
+        "own-votes": ("household/votes.html", own_votes()),
+        "own-votes-powerless": (
+            "household/votes.html",
+            own_votes(proposals=[], numbers=[], voter={"address": "0x" + "9a" * 20, "grid": 0, "counts": False}),
+        ),
+        "own-votes-away": (
+            "household/votes.html",
+            own_votes(state="away", voter={"address": "0x" + "9a" * 20, "grid": None, "counts": None}),
+        ),
+        "own-votes-off": ("household/votes.html", own_votes(state="off", voter=None, proposals=[], numbers=[])),
+        "own-assets": ("household/assets.html", own_assets()),
+        "own-assets-off": ("household/assets.html", own_assets(state="off", holder=None, assets=[])),
         "own-proofs": ("household/proofs.html", own_proofs()),
         "own-proofs-empty": (
             "household/proofs.html",

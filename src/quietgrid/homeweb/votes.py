@@ -1,6 +1,6 @@
 """Votes on the household's pages: how they stand, and the home's own vote, sent from its own account.
 
-Privacy: nothing of it goes to the platform. On the chain stands an address that only this household knows to be its own.
+Privacy: nothing of it goes to the platform. On the chain stands an address that only this household knows for its own.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ Made from what is kept, so that a command can show it while the platform runs or
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quietgrid.feeds import FeedState
 from quietgrid.model.feed import FEEDS, Feed, FeedAnswer
-from quietgrid.runtime.feeding import chain_side, on_its_way
+from quietgrid.runtime.feeding import chain_side, on_its_way, terms_now
 from quietgrid.store.stores import PlatformTx
 
 
@@ -35,9 +35,10 @@ class FeedView:
     """One feed.
 
     Args:
-        feed: which. state: ``fresh``, ``stale`` or ``waiting`` (no answer yet). answer: the newest. age_s: of its
-            oldest observation. reporters: of that round. on_chain: ``recorded``, ``on its way``, ``refused``,
-            ``here only`` or ``no oracle``. round_id: newest round on the chain. note: why there is no newer answer.
+        feed: which, with the terms that hold now. state: ``fresh``, ``stale`` or ``waiting`` (no answer yet).
+        answer: the newest. age_s: of its oldest observation. reporters: of that round. on_chain: ``recorded``, ``on its
+            way``, ``refused``, ``here only`` or ``no oracle``. round_id: newest round on the chain. note: why there is
+            no newer answer.
     """
 
     feed: Feed
@@ -63,6 +64,8 @@ def feed_views(
 
 
 def _view(tx: PlatformTx, feed: Feed, names: Mapping[str, str], now: float, state: FeedState) -> FeedView:
+    terms = terms_now(tx, feed.contract) if feed.contract else None
+    feed = feed if terms is None else replace(feed, terms=terms)
     answer = tx.feeds.latest(feed.name)
     reached = chain_side(tx, feed.contract).round_id if feed.contract else 0
     if answer is None:

@@ -129,6 +129,11 @@ def chain_side(tx: PlatformTx, contract: str) -> ChainSide:
     return ChainSide(int(values["roundId"]), int(values["answer"]), int(values["observedAt"]), int(values["agreeing"]))
 
 
+def terms_now(tx: PlatformTx, contract: str) -> FeedTerms | None:
+    """The terms that hold now, which a vote may have changed; None while the contract has said nothing."""
+    return _ruled(tx, contract)[0]
+
+
 def _ruled(tx: PlatformTx, contract: str) -> tuple[FeedTerms | None, tuple[str, ...] | None]:
     """The terms and the reporters that hold now: as the contract said when they changed last."""
     terms = _newest(tx, contract, "ConfigChanged")
