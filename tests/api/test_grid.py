@@ -80,6 +80,9 @@ def test_a_plan_takes_two_people_and_can_be_taken_back(town: Town) -> None:
     done = analyst.post(f"{at}/approve", json={"why": "agreed"})
     assert done.status_code == 200, done.text
     assert done.json()["state"] == "dispatched"
+    assert (done.json()["made_by"], done.json()["decided_by"]) == ("Test operator", "Test analyst")
+    with town.services.store.read() as tx:
+        assert "Test" not in tx.grid.plan(plan["number"]).made_by, "only the account is stored"
     assert analyst.post(f"{at}/approve", json={}).status_code == 409
     told = household.get(f"{GRID}/signals").json()["signals"]
     assert {one["group"] for one in told} == {"Orchard Hill"}

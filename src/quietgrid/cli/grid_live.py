@@ -145,7 +145,7 @@ def plans(*, limit: int = 10, state: Path | None = None, as_json: Json = False) 
     from quietgrid.api.shapes_grid_of import plan_of
 
     with _desk(state) as (services, viewer):
-        found = desk.plans(services, viewer, limit)
+        found = [desk.named(services, viewer, one) for one in desk.plans(services, viewer, limit)]
     lines = [line for one in found for line in _plan_lines(one)] or ["nothing was planned yet"]
     emit(as_json, {"plans": [plan_of(one).model_dump(mode="json") for one in found]}, lines)
     return 0
@@ -162,7 +162,7 @@ def approve(number: int, *, by: By, why: Why = "", state: Path | None = None, as
     from quietgrid.api.desk import grid as desk
 
     with _desk(state, by) as (services, viewer):
-        _emit_plan(as_json, desk.approve(services, viewer, number, why))
+        _emit_plan(as_json, desk.named(services, viewer, desk.approve(services, viewer, number, why)))
     return 0
 
 
@@ -177,7 +177,7 @@ def cancel(number: int, *, by: By, why: Why, state: Path | None = None, as_json:
     from quietgrid.api.desk import grid as desk
 
     with _desk(state, by) as (services, viewer):
-        _emit_plan(as_json, desk.cancel(services, viewer, number, why))
+        _emit_plan(as_json, desk.named(services, viewer, desk.cancel(services, viewer, number, why)))
     return 0
 
 
@@ -200,7 +200,8 @@ def alarms(
     from quietgrid.api.shapes_grid_of import alarm_of
 
     with _desk(state) as (services, viewer):
-        found = desk.alarms(services, viewer, lasting=lasting, unseen=unseen, limit=limit)
+        kept = desk.alarms(services, viewer, lasting=lasting, unseen=unseen, limit=limit)
+        found = [desk.named(services, viewer, one) for one in kept]
     data = {"alarms": [alarm_of(one).model_dump(mode="json") for one in found]}
     emit(as_json, data, _alarm_lines(found) or ["no alarm"])
     return 0
@@ -218,7 +219,7 @@ def ack(alarm: str, *, by: By, state: Path | None = None, as_json: Json = False)
     from quietgrid.api.shapes_grid_of import alarm_of
 
     with _desk(state, by) as (services, viewer):
-        found = desk.acknowledge(services, viewer, alarm)
+        found = desk.named(services, viewer, desk.acknowledge(services, viewer, alarm))
     emit(as_json, alarm_of(found).model_dump(mode="json"), _alarm_lines([found]))
     return 0
 
@@ -248,6 +249,7 @@ def emergency(
             found = [desk.end_stop(services, viewer, why)]
         else:
             found = desk.stops(services, viewer)
+        found = [desk.named(services, viewer, one) for one in found]
     data = {"stops": [stop_of(one).model_dump(mode="json") for one in found]}
     emit(as_json, data, [_stop_line(one) for one in found] or ["nothing was ever stopped"])
     return 0

@@ -1,25 +1,29 @@
 """Plans for the coming hours: what groups drew at these hours of the last days, known prices, the feeders' ratings.
 
 The forecast is the mean of the same hours of the last week, its band their lowest and highest: what needs no more than
-totals. How full the homes' storages are nobody here knows; they count as half full now and at the end, and every home
-scales what it is told to its own.
+totals. How full the homes' storages are nobody here knows; without a dispatch they count as half full, and after one
+as full as what was asked of them left them (`believed`). Every home scales what it is told to its own.
 
-Privacy: totals of groups, sums of nameplates.
+Privacy: totals of groups, sums of nameplates, set-points of groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.algorithms.schedule.local import steps_wh
+from quietgrid.balance.rules import holds
 from quietgrid.balance.scheduling import Plan, PlanInputs, plan
 from quietgrid.errors import InputError, NotFoundError
+from quietgrid.model.grid import SetPoint, SetPointKind
 from quietgrid.model.interval import DAY_S, Clock, Window
 from quietgrid.model.network import Network
 from quietgrid.model.operation import GroupPlan, Proposal
-from quietgrid.model.schedule import HOUR_S, Aim, Caps, Objective, Outlook, Storages
+from quietgrid.model.schedule import FULL, HOUR_S, Aim, Caps, Objective, Outlook, Storages
 from quietgrid.runtime.grid_totals import group_totals
 from quietgrid.store.stores import PlatformStore
 
@@ -30,6 +34,8 @@ EFFICIENCY = 950
 ASSUMED_LEVEL = 500
 """Thousandths of the capacity."""
 MOST_HOURS = 48
+BELIEVED_S, FORGETS_S = 1.0 * DAY_S, 9.0 * HOUR_S
+"""So far back set-points are looked at; in so long half of what they moved is forgotten (decision 0036)."""
 
 
 class Planning:
@@ -63,6 +69,10 @@ class Planning:
             raise NotFoundError("there is no storage in this network", where=network.name, fix="nothing to plan")
         with self._store.read() as tx:
             number = tx.grid.next_plan()
+            points = tx.grid.set_points(now - BELIEVED_S, now + self._resolution)
+            storages = believed(storages, network.groups, points, first * self._resolution)
+            most = storages.level_wh + steps_wh(storages, self._resolution)[0] * len(window)
+            storages = storages.at(storages.level_wh, np.minimum(storages.end_wh, most))
             net, low, high, days = self._forecast(network, window)
             prices, known, feed = self._prices(window)
         objective = Objective(Aim(aim) if known else Aim.PEAK)
@@ -73,9 +83,10 @@ class Planning:
         )
         made = plan(PlanInputs(f"plan {number}", outlook, now, schedule))
         priced = f"prices of {feed}" if known else "no prices known: the lowest peak is planned"
+        full = round(100 * int(storages.level_wh.sum()) / int(storages.capacity_wh.sum()))
         basis = (
             f"mean of the same hours of {days} day{'s' if days > 1 else ''}; {priced}; storages taken to be "
-            f"{ASSUMED_LEVEL // 10} % full"
+            f"{full} % full"
         )
         return number, _proposal(window, network, storages, made, basis)
 
@@ -124,6 +135,40 @@ def storages_of(network: Network) -> Storages:
     level = capacity * ASSUMED_LEVEL // 1_000
     shares = np.full(groups, EFFICIENCY, np.int64)
     return Storages(np.arange(groups), capacity, level, level.copy(), power, power.copy(), shares, shares.copy())
+
+
+def believed(storages: Storages, groups: Sequence[str], points: Sequence[SetPoint], now: float) -> Storages:
+    """Storages as full as the set-points of the last day have left them, as far as anybody outside the homes can know.
+
+    What was asked moves the level away from half; serving their homes brings storages back: half of the way in
+    `FORGETS_S`. The belief lies between half (all is forgotten) and what the set-points add up to (nothing is), and
+    never beyond the capacity. At the end of a plan storages should be half full again, or as near as they can come.
+
+    Args:
+        groups: in the rows' order. points: of storages among others, in order of issue; of two that overlap the later
+            one counts. now: Unix seconds, to where the belief is carried.
+
+    Privacy: set-points of groups and sums of nameplates; nothing that a home said.
+    """
+    moved = np.zeros(len(groups))
+    for row, group in enumerate(groups):
+        mine = [p for p in points if p.kind is SetPointKind.STORAGE_W and p.element == group and p.start < now]
+        edges = sorted({edge for p in mine for edge in (p.start, min(p.end, now))})
+        half = storages.capacity_wh[row] * ASSUMED_LEVEL // FULL
+        for start, end in pairwise(edges):
+            held = holds(mine, SetPointKind.STORAGE_W, group, start)
+            watts = 0 if held is None else held.value
+            share = storages.charge_permille[row] / FULL if watts > 0 else FULL / storages.discharge_permille[row]
+            moved[row] = moved[row] * _kept(end - start) + watts * share * (end - start) / HOUR_S
+            moved[row] = np.clip(moved[row], -half, storages.capacity_wh[row] - half)
+        if edges:
+            moved[row] *= _kept(now - edges[-1])
+    level = np.clip(storages.level_wh + np.rint(moved).astype(np.int64), 0, storages.capacity_wh)
+    return storages.at(level, storages.end_wh)
+
+
+def _kept(seconds: float) -> float:
+    return float(0.5 ** (seconds / FORGETS_S))
 
 
 def caps_of(network: Network, window: Window) -> tuple[Caps, ...]:

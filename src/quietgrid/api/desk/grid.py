@@ -8,8 +8,9 @@ Privacy: opened totals and measurements above the floor; the network without wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
+from typing import TypeVar
 
 from quietgrid.accounts import Permission, Role, Viewer, require
 from quietgrid.api.services import Services
@@ -30,6 +31,7 @@ from quietgrid.runtime.grid_watch import Watching
 from quietgrid.runtime.telemetry import SourceStanding
 from quietgrid.wire.steering import OwnSignals, row_of
 
+Decided = TypeVar("Decided", BalancePlan, EmergencyStop, Alarm)
 NOT_MEASURED = "not measured"
 SIMULATED = "demo-"
 """What the names of sources begin with that make up what they say."""
@@ -353,6 +355,21 @@ def end_stop(services: Services, viewer: Viewer, why: str) -> EmergencyStop:
     """Ask for the end of a stop, or agree to what another asked; see `Decisions.end_stop`."""
     require(viewer, Permission.GRID_APPROVE)
     return services.grid.decisions.end_stop(viewer.account, why)
+
+
+WHO = ("made_by", "decided_by", "asked_by", "agreed_by", "resume_by", "ended_by", "seen_by")
+
+
+def named(services: Services, viewer: Viewer, one: Decided) -> Decided:
+    """A plan, stop or alarm with people's names in the place of their accounts, as far as the viewer may see people.
+
+    What is stored are accounts; names are looked up when somebody looks.
+    """
+    known = {viewer.account: viewer.name or viewer.account}
+    if viewer.may(Permission.PEOPLE):
+        known |= {account.id: account.name for account in services.accounts.people(viewer)}
+    found = {field: getattr(one, field) for field in WHO if hasattr(one, field)}
+    return replace(one, **{field: known.get(who, who) for field, who in found.items()})
 
 
 # -- what devices pull -----------------------------------------------------------------------------------------------

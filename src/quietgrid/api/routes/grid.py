@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -34,7 +35,10 @@ CHANGE = need(Permission.GRID_APPROVE)
 @router.get("/status", response_model=shapes.GridStatus, openapi_extra=need(Permission.GRID))
 def status(kit: Kit, viewer: Asker) -> shapes.GridStatus:
     """How the grid stands: voltages, loading, losses, frequency, alarms, breakers, market, parts that are away."""
-    return status_of(desk.status(kit, viewer))
+    found = desk.status(kit, viewer)
+    stop = None if found.stop is None else desk.named(kit, viewer, found.stop)
+    alarms = [desk.named(kit, viewer, one) for one in found.alarms]
+    return status_of(replace(found, stop=stop, alarms=alarms))
 
 
 @router.get("/demand", response_model=shapes.Demand, openapi_extra=need(Permission.GRID))
@@ -101,13 +105,13 @@ def alarms(
 ) -> shapes.Alarms:  # fmt: skip
     """Alarms: those that last first, the most urgent first, then the newest."""
     found = desk.alarms(kit, viewer, lasting=lasting, unseen=unseen, limit=limit)
-    return shapes.Alarms(alarms=[alarm_of(one) for one in found])
+    return shapes.Alarms(alarms=[alarm_of(desk.named(kit, viewer, one)) for one in found])
 
 
 @router.post("/alarms/{name}/acknowledge", response_model=shapes.Alarm, openapi_extra=need(Permission.GRID_OPERATE))
 def acknowledge(kit: Kit, viewer: Asker, name: AlarmName) -> shapes.Alarm:
     """Say that an alarm was seen. It lasts until its cause is gone."""
-    return alarm_of(desk.acknowledge(kit, viewer, name))
+    return alarm_of(desk.named(kit, viewer, desk.acknowledge(kit, viewer, name)))
 
 
 # -- plans -----------------------------------------------------------------------------------------------------------
@@ -117,31 +121,31 @@ def acknowledge(kit: Kit, viewer: Asker, name: AlarmName) -> shapes.Alarm:
 def balance(kit: Kit, viewer: Asker, wanted: shapes.BalanceRequest) -> shapes.Plan:
     """Plan the storages of the coming hours. Nothing is sent before a second person approves it."""
     made = desk.propose(kit, viewer, wanted.why, aim=wanted.aim, hours=wanted.hours, schedule=wanted.schedule)
-    return plan_of(made)
+    return plan_of(desk.named(kit, viewer, made))
 
 
 @router.get("/plans", response_model=shapes.Plans, openapi_extra=need(Permission.GRID))
 def plans(kit: Kit, viewer: Asker, limit: Limit = 20) -> shapes.Plans:
     """Plans, the newest first."""
-    return shapes.Plans(plans=[plan_of(one) for one in desk.plans(kit, viewer, limit)])
+    return shapes.Plans(plans=[plan_of(desk.named(kit, viewer, one)) for one in desk.plans(kit, viewer, limit)])
 
 
 @router.get("/plans/{plan}", response_model=shapes.Plan, openapi_extra=need(Permission.GRID))
 def plan(kit: Kit, viewer: Asker, plan: Number) -> shapes.Plan:
     """One plan, before and after."""
-    return plan_of(desk.plan(kit, viewer, plan))
+    return plan_of(desk.named(kit, viewer, desk.plan(kit, viewer, plan)))
 
 
 @router.post("/plans/{plan}/approve", response_model=shapes.Plan, openapi_extra=CHANGE)
 def approve(kit: Kit, viewer: Asker, plan: Number, note: shapes.Note) -> shapes.Plan:
     """Dispatch a plan somebody else made."""
-    return plan_of(desk.approve(kit, viewer, plan, note.why))
+    return plan_of(desk.named(kit, viewer, desk.approve(kit, viewer, plan, note.why)))
 
 
 @router.post("/plans/{plan}/cancel", response_model=shapes.Plan, openapi_extra=CHANGE)
 def cancel(kit: Kit, viewer: Asker, plan: Number, reason: shapes.Reason) -> shapes.Plan:
     """Take a plan back: what was sent ends now, and safe values hold."""
-    return plan_of(desk.cancel(kit, viewer, plan, reason.why))
+    return plan_of(desk.named(kit, viewer, desk.cancel(kit, viewer, plan, reason.why)))
 
 
 # -- the emergency stop ----------------------------------------------------------------------------------------------
@@ -150,31 +154,31 @@ def cancel(kit: Kit, viewer: Asker, plan: Number, reason: shapes.Reason) -> shap
 @router.get("/emergency", response_model=shapes.Stops, openapi_extra=need(Permission.GRID))
 def emergency(kit: Kit, viewer: Asker) -> shapes.Stops:
     """Emergency stops, the newest first."""
-    return shapes.Stops(stops=[stop_of(one) for one in desk.stops(kit, viewer)])
+    return shapes.Stops(stops=[stop_of(desk.named(kit, viewer, one)) for one in desk.stops(kit, viewer)])
 
 
 @router.post("/emergency/agree", response_model=shapes.Stop, openapi_extra=CHANGE)
 def agree_stop(kit: Kit, viewer: Asker) -> shapes.Stop:
     """Agree to the stop somebody else asked for: set-points end, markets halt."""
-    return stop_of(desk.agree_stop(kit, viewer))
+    return stop_of(desk.named(kit, viewer, desk.agree_stop(kit, viewer)))
 
 
 @router.post("/emergency", response_model=shapes.Stop, status_code=201, openapi_extra=CHANGE)
 def ask_stop(kit: Kit, viewer: Asker, reason: shapes.Reason) -> shapes.Stop:
     """Ask for the stop of everything; it waits an hour for a second person."""
-    return stop_of(desk.ask_stop(kit, viewer, reason.why))
+    return stop_of(desk.named(kit, viewer, desk.ask_stop(kit, viewer, reason.why)))
 
 
 @router.post("/emergency/withdraw", response_model=shapes.Stop, openapi_extra=CHANGE)
 def withdraw_stop(kit: Kit, viewer: Asker) -> shapes.Stop:
     """Take the own request for a stop back."""
-    return stop_of(desk.withdraw_stop(kit, viewer))
+    return stop_of(desk.named(kit, viewer, desk.withdraw_stop(kit, viewer)))
 
 
 @router.post("/emergency/resume", response_model=shapes.Stop, openapi_extra=CHANGE)
 def end_stop(kit: Kit, viewer: Asker, reason: shapes.Reason) -> shapes.Stop:
     """Ask for the end of a stop, or agree to what another asked for."""
-    return stop_of(desk.end_stop(kit, viewer, reason.why))
+    return stop_of(desk.named(kit, viewer, desk.end_stop(kit, viewer, reason.why)))
 
 
 # -- what devices pull -----------------------------------------------------------------------------------------------
