@@ -127,10 +127,10 @@ class Sensor(BaseModel):
 
 
 class Source(BaseModel):
-    """A gateway or device that measures."""
+    """A gateway or device that measures, or the broker between."""
 
     name: str = Field(examples=["substation"])
-    kind: str = one_of("gateway", "device")
+    kind: str = one_of("gateway", "device", "broker")
     reachable: bool
     note: str = Field(examples=["no batch for 90 s"], description="What is wrong; empty if nothing is.")
 

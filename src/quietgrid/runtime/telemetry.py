@@ -22,6 +22,7 @@ from quietgrid.errors import ConflictError, InputError, NotFoundError, Verificat
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint
 from quietgrid.model.interval import Clock
 from quietgrid.model.network import Network
+from quietgrid.runtime.broker import Broker
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.scada import Poller
 from quietgrid.store.stores import PlatformStore
@@ -50,8 +51,8 @@ class SourceStanding:
     """How a gateway or device stands.
 
     Args:
-        name: Of it. kind: ``gateway`` or ``device``. reachable: it sent, or answered, just now. note: what is wrong, in
-            words; empty if nothing is.
+        name: Of it. kind: ``gateway``, ``device`` or ``broker``. reachable: it sent, or answered, just now.
+        note: what is wrong, in words; empty if nothing is.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Telemetry:
         self._newest: dict[tuple[str, Element], float] = {}
         self._heard: dict[str, float] = {}
         self.pollers = [Poller(at, clock, self._from_device, set_points) for at in config.devices]
+        self.broker = None if config.broker is None else Broker(config.broker, self.accept)
 
     @property
     def allowed(self) -> frozenset[Element]:
@@ -123,17 +125,21 @@ class Telemetry:
         return self._known[1]
 
     def start(self) -> None:
-        """Start asking the devices."""
+        """Start asking the devices, and hearing the broker."""
         for poller in self.pollers:
             poller.start()
+        if self.broker is not None:
+            self.broker.start()
 
     def stop(self) -> None:
         """Stop asking."""
+        if self.broker is not None:
+            self.broker.stop()
         for poller in self.pollers:
             poller.stop()
 
     def standing(self) -> list[SourceStanding]:
-        """How every gateway and device stands, in order of their names."""
+        """How every gateway and device stands, and the broker, in order of their names."""
         now, out = time.monotonic(), []
         for name in self._gateways:
             silent = now - self._heard[name] if name in self._heard else None
@@ -144,6 +150,8 @@ class Telemetry:
             wrong = f"does not hold {', '.join(device.wrong)}" if device.wrong else ""
             note = "; ".join(text for text in (device.note, wrong) if text)
             out.append(SourceStanding(device.name, "device", device.reachable, note))
+        if self.broker is not None:
+            out.append(SourceStanding(self.broker.at.host, "broker", self.broker.connected, self.broker.note))
         return sorted(out, key=lambda one: (one.name, one.kind))
 
     def accept(self, body: bytes) -> Signed:

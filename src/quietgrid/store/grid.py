@@ -129,7 +129,7 @@ class GridTables(Tables):
             for m in measurements
         ]  # fmt: skip
         new = insert_new(self._c, _measured, rows)
-        newest: dict[tuple[object, ...], dict[str, object]] = {}
+        newest: dict[tuple[object, ...], dict[str, float | str]] = {}
         for row in sorted(rows, key=lambda r: float(str(r["at"])), reverse=True):
             newest.setdefault((row["kind"], row["element"], row["source"]), row)
         for row in newest.values():

@@ -14,12 +14,12 @@ from quietgrid.wire.telemetry.batch import (
     set_points_of,
     set_points_row,
 )
-from quietgrid.wire.telemetry.config import DeviceAt, Gateway, TelemetryConfig, read_config
+from quietgrid.wire.telemetry.config import BrokerAt, DeviceAt, Gateway, TelemetryConfig, read_config
 from quietgrid.wire.telemetry.modbus import Heard, ModbusDevice
 from quietgrid.wire.telemetry.registers import Register, RegisterMap, read_map
 
 __all__ = [
-    "MOST_ROWS", "DeviceAt", "Gateway", "Heard", "ModbusDevice", "Register", "RegisterMap", "SetPointRow", "SetPoints",
-    "TelemetryBatch", "TelemetryConfig", "TelemetryRow", "batch_of", "measurements_of", "read_config", "read_map",
-    "set_points_of", "set_points_row",
+    "MOST_ROWS", "BrokerAt", "DeviceAt", "Gateway", "Heard", "ModbusDevice", "Register", "RegisterMap", "SetPointRow",
+    "SetPoints", "TelemetryBatch", "TelemetryConfig", "TelemetryRow", "batch_of", "measurements_of", "read_config",
+    "read_map", "set_points_of", "set_points_row",
 ]  # fmt: skip

@@ -14,6 +14,15 @@ map = "feeder-controller.csv"     # beside this file
 poll_s = 2.0
 stale_s = 30.0
 timeout_s = 3.0
+
+[broker]                          # gateways' batches by MQTT (extra `mqtt`)
+host = "10.20.0.9"
+port = 8883
+topic = "quietgrid"
+user = "platform"
+password_file = "broker.password" # beside this file
+ca = "broker.pem"                 # beside this file: TLS, and this certificate signs the broker's
+timeout_s = 10.0
 """
 
 from __future__ import annotations
@@ -57,9 +66,20 @@ class _Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 3.0
 
 
+class _Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    host: str
+    port: int = 1883
+    topic: str = "quietgrid"
+    user: str = ""
+    password_file: str = ""
+    ca: str = ""
+    timeout_s: float = 10.0
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: list[Gateway] = []
     device: list[_Device] = []
+    broker: _Broker | None = None
 
 
 @dataclass(frozen=True)
@@ -82,11 +102,30 @@ class DeviceAt:
 
 
 @dataclass(frozen=True)
+class BrokerAt:
+    """An MQTT broker.
+
+    Args:
+        host, port: where. topic: what all topics begin with. user, password_file: to sign in. ca: certificate that
+            signs the broker's; None: no TLS. timeout_s: for one answer.
+    """
+
+    host: str
+    port: int = 1883
+    topic: str = "quietgrid"
+    user: str = ""
+    password_file: Path | None = None
+    ca: Path | None = None
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True)
 class TelemetryConfig:
-    """Everybody who measures."""
+    """Everybody who measures, and the broker that carries it, if there is one."""
 
     gateways: Mapping[str, Gateway]
     devices: tuple[DeviceAt, ...] = ()
+    broker: BrokerAt | None = None
 
 
 def read_config(path: Path) -> TelemetryConfig:
@@ -112,10 +151,21 @@ def read_config(path: Path) -> TelemetryConfig:
         for device in file.device:
             if not (0 < device.port < 65_536 and 0 <= device.unit <= 255 and device.timeout_s > 0 < device.poll_s):
                 raise ValueError(f"port, unit or a time of {device.name!r} cannot be")
+        if file.broker and (not 0 < file.broker.port < 65_536 or any(c in file.broker.topic for c in "+#")):
+            raise ValueError("port or topic of the broker cannot be")
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"telemetry cannot be set up: {error}", where=str(path), fix="see the how-to") from error
     devices = tuple(
         DeviceAt(d.name, d.host, d.port, read_map(path.parent / d.map), d.unit, d.poll_s, d.stale_s, d.timeout_s)
         for d in file.device
     )
-    return TelemetryConfig({gateway.name: gateway for gateway in file.gateway}, devices)
+    return TelemetryConfig(
+        {gateway.name: gateway for gateway in file.gateway}, devices, _broker(file.broker, path.parent)
+    )
+
+
+def _broker(one: _Broker | None, folder: Path) -> BrokerAt | None:
+    if one is None:
+        return None
+    password, ca = (folder / name if name else None for name in (one.password_file, one.ca))
+    return BrokerAt(one.host, one.port, one.topic, one.user, password, ca, one.timeout_s)
