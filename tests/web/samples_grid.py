@@ -127,7 +127,7 @@ def svgs(group: str = "") -> dict[str, Markup]:
     voltage = 1.0 + 0.13 * np.arange(len(network.nodes.names)) / len(network.nodes.names)
     states_of = shown(voltage, 1.2 * np.arange(network.branches) / network.branches)
     return {name: Markup(diagram(network, states_of, Look(width, prefix=name)))
-            for name, width in (("narrow", 330), ("broad", 1120))}  # fmt: skip
+            for name, width in (("narrow", 350), ("broad", 1120))}  # fmt: skip
 
 
 def diagram_page(base: Any, **more: Any) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def test_without_a_mouse_the_first_stop_is_the_skip_link(browser: Browser, addre
 
 
 def test_targets_are_large_enough(browser: Browser, address: str) -> None:
-    for name in ("start", "privacy", "billing", "consents"):
+    for name in ("start", "privacy", "billing", "consents", "grid", "alarms", "storage", "stop"):
         context, page, _ = opened(browser, address, name, "phone", "light")
         small = page.evaluate(
             "[...document.querySelectorAll('button, .button, select, summary, .nav a, .segments > *')]"
@@ -230,6 +230,43 @@ def test_live_events_reach_the_page_and_silence_is_said(browser: Browser, addres
     page.locator(".live.is-stale", has_text="last update").wait_for(timeout=8000)
     assert not said
     context.close()
+
+
+def test_the_key_a_acknowledges_the_row_one_is_in_else_the_first(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "alarms", "desk", "light")
+    page.evaluate("document.addEventListener('submit', (e) => { e.preventDefault(); window.sent = e.target.action; })")
+    page.keyboard.press("a")
+    assert page.evaluate("window.sent").endswith("/grid/alarms/000000000000/acknowledge")
+    page.locator("[data-ack]").nth(1).focus()
+    page.keyboard.press("a")
+    assert page.evaluate("window.sent").endswith("/grid/alarms/000000000003/acknowledge")
+    page.locator("#show").focus()
+    page.evaluate("window.sent = ''")
+    page.keyboard.press("a")  # in a field a letter is a letter: here it chooses, and the filter is sent
+    assert "acknowledge" not in page.evaluate("window.sent")
+    context.close()
+
+
+def test_what_is_new_is_fetched_and_what_is_drawn_stays(browser: Browser, address: str) -> None:
+    context, page, _ = opened(browser, address, "grid", "desk", "light")
+    page.evaluate("document.querySelector('#grid-now').dataset.old = 'yes'")
+    with page.expect_response("**/grid/charts/loading"):
+        page.evaluate("onLive.fresh({what: 'grid'})")
+    page.wait_for_function("!document.querySelector('#grid-now').dataset.old")
+    assert page.locator("#grid-now .kpi").count() == 5
+    assert page.locator("#day-loading canvas").count() == 1  # what was drawn stays when nothing better comes
+    context.close()
+
+
+def test_one_diagram_is_shown_for_each_width(browser: Browser, address: str) -> None:
+    for size, shown in (("phone", "narrow"), ("desk", "broad")):
+        context, page, _ = opened(browser, address, "diagram", size, "light")
+        ids = page.evaluate(
+            "[...document.querySelectorAll('svg.oneline')].filter(n => n.checkVisibility())"
+            ".map(n => n.querySelector('title').id)"
+        )
+        assert ids == [f"{shown}-title"]
+        context.close()
 
 
 def test_a_button_replaces_its_part_of_the_page(browser: Browser, address: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from quietgrid.balance.topology import tree_of
 from quietgrid.errors import NotFoundError
 from quietgrid.model.network import NO_GROUP, Flags, Lines, Network, Nodes, Sources, Transformers, Units
 
@@ -16,7 +17,7 @@ Picked = NDArray[np.int64]
 
 
 def part(network: Network, group: str) -> tuple[Network, Picked, Picked]:
-    """A group's nodes, the branches between and to them, and the nodes it is fed from, as sources.
+    """A group's nodes, the branches between and to them, what lies at their other ends; what feeds it is a source.
 
     Returns:
         The part, called after the group; which nodes and which branches of the network it has, in their order.
@@ -35,12 +36,14 @@ def part(network: Network, group: str) -> tuple[Network, Picked, Picked]:
     inside = network.nodes.groups == row
     start, end = network.branch_from, network.branch_to
     heads = np.array([branch for branch, behind in network.heads if behind == row], np.int64)
-    fed = np.zeros(len(inside), np.bool_)
-    fed[np.concatenate([start[heads], end[heads]])] = True
-    fed &= ~inside
+    within, beyond = np.where(inside[start], (start, end), (end, start))[:, heads]
+    depth = tree_of(network).depth
+    fed, all_of = np.zeros(len(inside), np.bool_), inside.copy()
+    fed[beyond[depth[beyond] < depth[within]]] = True
     fed[network.sources.nodes[inside[network.sources.nodes]]] = True
-    nodes, sources = np.flatnonzero(inside | fed), np.flatnonzero(fed)
-    kept: Flags = (inside[start] | inside[end]) & (inside | fed)[start] & (inside | fed)[end]
+    all_of[beyond] = True
+    nodes, sources = np.flatnonzero(all_of), np.flatnonzero(fed)
+    kept: Flags = (inside[start] | inside[end]) & all_of[start] & all_of[end]
     place = np.full(len(inside), NO_GROUP, np.int32)
     place[nodes] = np.arange(len(nodes), dtype=np.int32)
     count = len(network.lines.names)

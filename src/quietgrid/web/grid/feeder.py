@@ -35,7 +35,7 @@ from quietgrid.web.grid.parts import (
 from quietgrid.web.kit import Look, Looking
 
 router = APIRouter()
-NARROW, BROAD = 330, 1120
+NARROW, BROAD = 350, 1120
 """Widths the two diagrams are made for: a phone, a desk."""
 BRANCHES = 12
 KINDS = {
