@@ -145,6 +145,19 @@ def test_what_the_plant_does_wrong_is_an_alarm_and_ends(
     assert again.levels(NETWORK, END) == watch.levels(NETWORK, END), "after a restart it suspects the same"
 
 
+def test_homes_that_are_late_half_of_the_time_do_not_blind_it(street: Street, tmp_path: Path) -> None:
+    late = np.random.default_rng(5).random((len(NETWORK.groups), len(street.window))) < 0.5
+    late[:, -8:] = False
+    store = open_platform(tmp_path / "late.db", ManualClock(END * 900.0))
+    with store.begin() as tx:
+        rows = zip(street.totals(), late, strict=True)
+        tx.totals.put_totals([replace(one, homes=one.homes - gone.astype(np.int32)) for one, gone in rows], b"question")
+    watch = watch_of(store, street.measured(Fault(FaultKind.FALSE, "head-w Mill Lane", 4_000)))
+    assert watch.standing(NETWORK, END).groups == NETWORK.groups
+    assert ("false-data", "Mill Lane") in suspected(watch.levels(NETWORK, END))
+    store.close()
+
+
 def test_an_alarm_is_not_learnt_as_usual(street: Street, store: PlatformStore, quiet: list[Measurement]) -> None:
     begin, end = FIRST + 20 * DAY, FIRST + 32 * DAY
     wrong = [

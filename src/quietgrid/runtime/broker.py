@@ -61,7 +61,11 @@ class Broker:
 
     async def _until_stopped(self) -> None:
         loop, task = asyncio.get_running_loop(), asyncio.create_task(self._serve())
-        self._ending = lambda: loop.call_soon_threadsafe(task.cancel) and None
+
+        def end() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        self._ending = end
         if self._stop.is_set():
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -42,7 +42,7 @@ AGAIN = 8
 AT_ONCE = 384
 """Intervals a look takes."""
 PAUSE_S = 2.0
-SILENT_S = 10.0
+SILENT_S = 30.0
 """In the demo, whose clock jumps: what said something within so many real seconds is not stale."""
 CONTRACT, MOST_EVENTS = "GridManagement", 1_000
 FEED = "prices"

@@ -30,6 +30,8 @@ from quietgrid.runtime.grid_totals import group_totals
 from quietgrid.store.stores import PlatformStore
 
 LEAST_DAYS, MOST_DAYS, WEEK_DAYS = 35, 63, 7
+LEAST_SHARE = 4
+"""One interval in so many of five weeks has to have head and whole total: of 30 homes, one is often late."""
 LEFT_OUT_S = 14.0 * DAY_S
 AGAIN, RECENT = 8, 8
 """Intervals that are read once more, as a total may open late; intervals that count as now."""
@@ -196,7 +198,7 @@ class GridWatch:
             part = slice(max(0, begin - first), max(0, end - first))
             head[part, group] = total[part, group] = np.nan
         both = np.isfinite(head) & np.isfinite(total)
-        rows = np.flatnonzero(both.sum(axis=0) >= LEAST_DAYS * self._per_day // 2)
+        rows = np.flatnonzero(both.sum(axis=0) >= LEAST_DAYS * self._per_day // LEAST_SHARE)
         if not len(rows):
             return None
         try:
