@@ -33,10 +33,13 @@ class Grid:
     slot: int = NOW
     by: Identity = TOWN.platform
     away: bool = False
+    unknown: bool = False
     asked: int = 0
 
     def signals(self) -> Signed:
         self.asked += 1
+        if self.unknown:
+            raise NotFoundError("no grid is known for this home", where="group", fix="nothing is asked of it")
         if self.away:
             raise UnavailableError("it does not answer", where="platform", fix="try again later")
         return self.by.sign(OwnSignals(self.community, "Mill Lane", self.slot * 900.0, self.rows))
@@ -152,6 +155,15 @@ def test_a_process_asks_once_for_a_group_and_forgets_homes_without_a_device(vill
     assert steerer.step() == 2
     assert grid.asked == before + 1
     assert bare.orders == []
+
+
+def test_a_grid_that_becomes_known_later_is_followed(village: Village) -> None:
+    grid, battery = Grid([row([50_000])], unknown=True), Battery()
+    steerer = Steerer({11: steering(village, grid, battery)})
+    assert steerer.step() == 0
+    grid.unknown = False
+    assert steerer.step() == 1
+    assert battery.orders[0].draw_wh == [400]
 
 
 def test_it_follows_once_an_interval_and_again_after_a_failure(village: Village) -> None:

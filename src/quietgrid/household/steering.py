@@ -346,16 +346,19 @@ class Steerer:
         sent = 0
         for home, steering in list(self._homes.items()):
             try:
-                if home not in self._group:
-                    steering.state()
-                told = known.get(self._group.get(home, ""))
-                if told is None:
-                    told = steering.fetch()
-                    known[told.group] = told
-                    self._group[home] = told.group
-                sent += steering.follow(told)
+                steering.state()
             except NotFoundError:
-                del self._homes[home]  # neither a battery nor a roof, or no grid is known
+                del self._homes[home]  # neither a battery nor a roof
+                continue
+            told = known.get(self._group.get(home, ""))
+            if told is None:
+                try:
+                    told = steering.fetch()
+                except NotFoundError:
+                    continue  # no grid is known (yet)
+                known[told.group] = told
+                self._group[home] = told.group
+            sent += steering.follow(told)
         return sent
 
 
