@@ -18,16 +18,17 @@ NPM = npm=npm; command -v npm >/dev/null || { $(PIP) install -r requirements-nod
 	npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js"; }; \
 	$$npm $(1) --ignore-scripts --no-audit --no-fund --loglevel=error
 
-.PHONY: help run test setup setup-dev contracts-tools lint format bench docs lock clean
+.PHONY: help run test setup setup-dev contracts-tools fhe fhe-later lint format bench docs lock clean
 
 help:
 	@echo "make run     start the demo community (sets everything up the first time)"
 	@echo "make test    run every check: style, types, architecture, tests"
 	@echo "make setup   only set up;  make lint;  make format;  make docs"
 	@echo "make contracts-tools   what some tests of the contracts need besides (AGPL programs)"
+	@echo "make fhe     build the engine for encrypted numbers (needs Rust; some minutes, once)"
 	@echo "make bench NAME=masks   measure ours beside the peers;  make bench   lists them"
 
-run: setup
+run: setup fhe-later
 	@$(BIN)/quietgrid up $(ARGS)
 
 test: setup-dev
@@ -84,6 +85,27 @@ contracts-tools: .venv/contracts/.installed
 	@.venv/contracts/bin/python -m pip --disable-pip-version-check -q install -r requirements-contracts.txt
 	@touch $@
 
+# The engine for encrypted numbers: Rust, an extra (its licence grants no patents; see README).
+FHE := $(wildcard native/fhe/src/*.rs) native/fhe/Cargo.toml native/fhe/quietgrid_fhe.pyi
+
+fhe: .venv/.fhe
+
+.venv/.fhe: $(FHE) | .venv/bin/python
+	@command -v cargo >/dev/null || { echo "The engine for encrypted numbers needs Rust 1.91 or later (rustup.rs)." >&2; exit 1; }
+	@echo "building: the engine for encrypted numbers (some minutes the first time)"
+	@PYO3_BUILD_EXTENSION_MODULE=1 cargo build --release --manifest-path native/fhe/Cargo.toml --target-dir native/fhe/target
+	@to=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))'); \
+		cp native/fhe/quietgrid_fhe.pyi "$$to/quietgrid_fhe.pyi"; \
+		cp native/fhe/target/release/libquietgrid_fhe.so "$$to/quietgrid_fhe.abi3.so.new"; \
+		mv "$$to/quietgrid_fhe.abi3.so.new" "$$to/quietgrid_fhe.abi3.so"
+	@touch $@
+
+# `make run` does not wait for it: where cargo is, it is built meanwhile, and `quietgrid doctor` says how far it is.
+fhe-later:
+	@if command -v cargo >/dev/null && [ ! -e .venv/.fhe ]; then \
+		echo "building in the background: the engine for encrypted numbers (.venv/fhe.log)"; \
+		nohup nice -n 19 $(MAKE) fhe >.venv/fhe.log 2>&1 </dev/null & fi
+
 # Numba compiles the mask kernel once and keeps it beside the source.
 .venv/.warm: $(wildcard src/quietgrid/crypto/secret/*.py) | .venv/.run
 	@echo "setting up: compiling the mask kernel"
@@ -113,4 +135,4 @@ lock: .venv/.dev
 	@npm install --prefix contracts --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund
 
 clean:
-	@rm -rf .venv node_modules contracts/node_modules contracts/out contracts/cache $(VENDOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv node_modules contracts/node_modules contracts/out contracts/cache native/fhe/target native/fhe/Cargo.lock $(VENDOR) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

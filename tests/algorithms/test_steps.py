@@ -25,9 +25,7 @@ def test_limits_hold_whatever_is_wished(load: list[int], level: int, steps: Step
 
 
 @given(LOADS, st.integers(0, 13), STORES, st.data())
-def test_flattening_charges_low_and_gives_high(
-    load: list[int], level: int, steps: Steps, data: st.DataObject
-) -> None:
+def test_flattening_charges_low_and_gives_high(load: list[int], level: int, steps: Steps, data: st.DataObject) -> None:
     k = data.draw(st.integers(1, min(12, len(load) // 2)))
     plan = flatten(load, level, k, steps)
     order = sorted(range(len(load)), key=lambda t: (load[t], t))

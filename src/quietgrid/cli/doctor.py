@@ -50,7 +50,8 @@ def doctor(*, file: Path | None = None, as_json: Json = False) -> int:
     settings = load(file)
     findings = [
         python(), kernel(), openssl(), database(settings.state), postgresql(), program("Node", "node", "setting up"),
-        program("Chromium", "chromium", "the browser tests"), chain(settings), *ports(settings), disk(settings.state),
+        program("Chromium", "chromium", "the browser tests"), chain(settings), encrypted(),
+        *ports(settings), disk(settings.state),
     ]  # fmt: skip
     wrong = [f for f in findings if f.state == WRONG]
     width = max(len(f.what) for f in findings)
@@ -164,6 +165,23 @@ def chain(settings: Settings) -> Finding:
     if not safe_is_there():
         return Finding("Chain", NOTE, "the Safe's contracts are not there", "run `make setup`: npm brings them")
     return Finding("Chain", OK, f"local, by {found}")
+
+
+def encrypted() -> Finding:
+    """Whether the engine for encrypted numbers is built; nothing else needs it."""
+    from quietgrid.crypto.public.fhe import LOG2_FAILURE, SECURITY_BITS, engine, is_built
+
+    what = "Encrypted numbers"
+    if is_built():
+        number = engine().VERSION
+        strength = f"{SECURITY_BITS} bits, a lookup fails once in 2^{-LOG2_FAILURE:.0f}"
+        return Finding(what, OK, f"engine {number}, {strength}; commercial use needs Zama's patent licence")
+    log = Path(sys.prefix) / "fhe.log"
+    if log.is_file() and shutil.which("cargo"):
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["begun"]
+        return Finding(what, NOTE, f"not built yet; last word of {log}: {lines[-1].strip()}", "wait, or run `make fhe`")
+    cure = "run `make fhe`" if shutil.which("cargo") else "install Rust (rustup.rs), then run `make fhe`"
+    return Finding(what, NOTE, "engine not built; everything else works without", cure)
 
 
 def ports(settings: Settings) -> list[Finding]:
