@@ -124,10 +124,10 @@ def published(kit: Kit, viewer: Asker) -> Response:
     return _answer(kit.publishing.own(_home(viewer, Permission.OWN_BILLS)))
 
 
-@router.get("/signals", response_class=Response, openapi_extra=need(Permission.GRID_SIGNALS), responses={200: _BODY})
+@router.get("/signals", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
 def signals(kit: Kit, viewer: Asker) -> Response:
     """What the devices of the home's group are asked for, now and ahead: a `Signed[OwnSignals]`."""
-    _home(viewer, Permission.GRID_SIGNALS)
+    _home(viewer, Permission.OWN_SERIES)
     return _answer(grid_desk.own_signals(kit, viewer))
 
 
