@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quietgrid.algorithms.powerflow import Model
-from quietgrid.balance.voltage import VoltageSettings, decide, limit_percent, means_of
+from quietgrid.balance.voltage import VoltageSettings, decide, limit_percent, means_of, taps_since
 from quietgrid.demo.grid import demo_network
 from quietgrid.model.grid import SetPoint, SetPointKind
 from quietgrid.model.network import Network, UnitKind
@@ -137,3 +138,48 @@ def test_means_are_the_groups_rated_powers(network: Network) -> None:
     plants = network.units.of(UnitKind.PV)
     assert found.plants_w.sum() == pytest.approx(network.units.rated_w[plants].sum())
     assert (found.rise[found.plants_w > 0] > 0).all()
+
+
+def test_states_that_come_late_do_not_make_the_tap_swing(network: Network) -> None:
+    """Voltages follow the tap at once, states are known two intervals later: it moves as far as it must, and stays."""
+    under_load = replace(network, transformers=replace(network.transformers, on_load=np.ones(1, np.bool_)))
+    name, safe = network.transformers.names[0], int(network.transformers.tap[0])
+    size = float(network.transformers.tap_size[0])
+
+    def moves(*, told_since: bool) -> list[int]:
+        points: list[SetPoint] = []
+        states: list[GridState] = []
+        taps: list[int] = []
+        for slot in range(24):
+            at = slot * 900.0
+            holding = [one for one in points if one.start <= at < one.end]
+            held = holding[-1:]
+            tap = held[0].value if held else safe
+            taps.append(tap)
+            middle = 1.06 - size * (tap - safe)
+            states.append(state(network, dict.fromkeys(network.groups, (middle - 0.01, middle + 0.01)), slot))
+            if slot >= 3:
+                since = taps_since(under_load, points, at) if told_since else None
+                told = decide(states[max(0, slot - 10) : slot - 2], under_load, HOW, at, held, since)
+                points += [one for one in told if one.kind is SetPointKind.TAP]
+        assert all(one.element == name for one in points)
+        return taps
+
+    quiet, swinging = moves(told_since=True), moves(told_since=False)
+    changes = [abs(b - a) for a, b in pairwise(quiet)]
+    assert sum(changes) == abs(quiet[-1] - safe) > 0
+    assert changes[-8:] == [0] * 8
+    assert sum(abs(b - a) for a, b in pairwise(swinging)) > sum(changes)
+
+
+def test_a_tap_counts_as_moved_when_its_set_point_ends(network: Network) -> None:
+    name, safe = network.transformers.names[0], int(network.transformers.tap[0])
+
+    def told(value: int, start: float, end: float) -> SetPoint:
+        return SetPoint(f"{start}", SetPointKind.TAP, name, value, start, end)
+
+    again = [told(safe + 1, 0, 1_800), told(safe + 1, 900, 2_700)]
+    assert taps_since(network, again, 1_000) == {name: 0}
+    assert taps_since(network, again, 2_800) == {name: 2_700}
+    assert taps_since(network, [*again, told(safe, 1_800, 3_600)], 2_000) == {name: 1_800}
+    assert taps_since(network, [], 1_000) == {}

@@ -167,3 +167,12 @@ def test_a_close_that_is_being_voted_on_is_no_problem(tmp_path: Path) -> None:
     report = verify_bundle(tmp_path / "bundle.zip")
     assert report.problems == []
     assert "closes" not in report.checked
+
+
+def test_a_bundle_says_its_floor_and_a_lower_one_is_found(bundle: Path, tmp_path: Path) -> None:
+    def lower(head: Bundle) -> Bundle:
+        assert head.floor == GateRules().k
+        return msgspec.structs.replace(head, floor=3)
+
+    report = verify_bundle(_rewrite(bundle, tmp_path / "b.zip", _head(lower)))
+    assert any("below the protocol's" in problem for problem in report.problems)

@@ -12,7 +12,7 @@ Privacy: reads groups' voltage figures (`GridState`), which are *estimated bus v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, isfinite
 
@@ -87,12 +87,15 @@ def decide(
     settings: VoltageSettings,
     now: float,
     held: Sequence[SetPoint] = (),
+    since: Mapping[str, float] | None = None,
 ) -> tuple[SetPoint, ...]:
     """What devices are told now.
 
     Args:
         states: The last intervals, oldest first; decisions rest on the newest, delays on those before. network: in
             force. now: Unix seconds. held: set-points that hold now; what is told replaces those of its device.
+        since: transformer -> when its tap last changed, Unix seconds. A tap moves again only on states that began an
+            interval after that: older ones show the grid as it was before, and acting on them swings.
 
     Returns:
         A set-point for each device that should do something else than its safe value; nothing on a state that is stale,
@@ -107,12 +110,34 @@ def decide(
         return ()
     means = means_of(network)
     told = _Told(settings, now)
-    tapped = _taps(told, states, network, held)
+    tapped = _taps(told, states, network, held, since or {})
     known = {group.group: group for group in newest.groups if isfinite(group.highest) and isfinite(group.lowest)}
     for row, name in enumerate(network.groups):
         if name in known:
             _group(told, known[name], means, row, held, waits=name in tapped)
     return tuple(told.points)
+
+
+def taps_since(network: Network, points: Sequence[SetPoint], at: float) -> dict[str, float]:
+    """When each transformer's tap last changed, Unix seconds; those that did not change are left out.
+
+    Args:
+        points: tap set-points of the last hours, in order of issue. at: now.
+    """
+    found: dict[str, float] = {}
+    for row, name in enumerate(network.transformers.names):
+        safe = value = int(network.transformers.tap[row])
+        until = float("-inf")
+        for one in points:
+            if one.kind is not SetPointKind.TAP or one.element != name or one.start > at:
+                continue
+            before = value if one.start <= until else safe
+            if one.value != before:
+                found[name] = one.start
+            value, until = one.value, one.end
+        if value != safe and until <= at:
+            found[name] = until
+    return found
 
 
 class _Told:
@@ -127,7 +152,9 @@ class _Told:
         self.points.append(SetPoint(name, kind, element, value, self.now, self.now + self.settings.valid_s, reason))
 
 
-def _taps(told: _Told, states: Sequence[GridState], network: Network, held: Sequence[SetPoint]) -> set[str]:
+def _taps(
+    told: _Told, states: Sequence[GridState], network: Network, held: Sequence[SetPoint], since: Mapping[str, float]
+) -> set[str]:
     """Tap changers; names of groups behind one that moves now, so that their feed-in limits wait."""
     tf, control = network.transformers, told.settings.taps
     below = behind(network)
@@ -135,9 +162,16 @@ def _taps(told: _Told, states: Sequence[GridState], network: Network, held: Sequ
     waiting: set[str] = set()
     for row in np.flatnonzero(tf.on_load).tolist():
         inside = {network.groups[group] for group in np.unique(network.nodes.groups[below == row]) if group >= 0}
-        signals = [_middle(state, inside) for state in states]
+        changed = since.get(tf.names[row], float("-inf"))
+        after = [state for state in states if state.ends - 2 * state.resolution >= changed]
+        if not after:  # nothing is known of the grid as it is now
+            if int(taps[row]) != int(tf.tap[row]):
+                reason = f"{tf.names[row]} stays at tap {int(taps[row])}: what its last move did is not seen yet."
+                told.tell(SetPointKind.TAP, tf.names[row], int(taps[row]), reason)
+            continue
+        signals = [_middle(state, inside) for state in after]
         waited = 0.0
-        for state, signal in zip(reversed(states), reversed(signals), strict=True):
+        for state, signal in zip(reversed(after), reversed(signals), strict=True):
             if not isfinite(signal) or not control.outside(np.array(signal)):
                 break
             waited += state.resolution

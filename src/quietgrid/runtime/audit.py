@@ -18,6 +18,7 @@ import msgspec
 
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.errors import NotFoundError, SourceError
+from quietgrid.model.closed import GateRules
 from quietgrid.runtime.erasing import ERASED, erased_homes
 from quietgrid.runtime.floors import KIND as FLOOR
 from quietgrid.runtime.platform import Platform
@@ -78,6 +79,8 @@ class Bundle(msgspec.Struct, frozen=True):
     publications: tuple[Charged, ...] = ()
     floors: tuple[Signed, ...] = ()
     """What was announced to the keyholders about floors that votes raised (`FloorRaised`)."""
+    floor: int = GateRules().k
+    """The floor the community's settings asked for from the start."""
 
 
 @dataclass
@@ -102,7 +105,7 @@ def export_bundle(
     with store.read() as tx:
         days = tx.segments.days()
         count = len(tx.registry.meters())
-        head = _head(tx, platform.parts.card)
+        head = _head(tx, platform.parts.card, platform.parts.rules.k)
         entries = tx.log.entries(after=0, limit=10_000_000)
     fresh = path.with_name(path.name + ".part")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -129,7 +132,7 @@ It holds sealed readings and no keys. Treat it like the platform's database.
 """
 
 
-def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
+def _head(tx: PlatformTx, card: CommunityCard, floor: int) -> Bundle:
     members = [unpack_signed(data) for data in tx.registry.all_members()]
     closes = {row.hash: unpack_signed(row.signed) for row in tx.answers.all_closes()}
     answers = []
@@ -160,6 +163,7 @@ def _head(tx: PlatformTx, card: CommunityCard) -> Bundle:
         ),
         publications=_publications(tx),
         floors=tuple(unpack_signed(data) for data in tx.documents.all(FLOOR).values()),
+        floor=floor,
     )  # fmt: skip
 
 

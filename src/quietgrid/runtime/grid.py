@@ -22,7 +22,7 @@ from quietgrid.balance.picture import GroupTotals, Measured, spread, states
 from quietgrid.balance.rules import OperatingRules, holds, standing
 from quietgrid.balance.service import Grid, Look, breaker
 from quietgrid.balance.state import measured_state
-from quietgrid.balance.voltage import VoltageSettings, decide
+from quietgrid.balance.voltage import VoltageSettings, decide, taps_since
 from quietgrid.errors import NotFoundError, QuietgridError
 from quietgrid.model.grid import MeasuredKind, Measurement, SetPoint, SetPointKind
 from quietgrid.model.interval import Window
@@ -42,6 +42,8 @@ AGAIN = 8
 AT_ONCE = 384
 """Intervals a look takes."""
 PAUSE_S = 2.0
+TAPS_BACK_S = 6 * 3_600.0
+"""So far back tap changes are looked for; older ones are seen by every state."""
 SILENT_S = 30.0
 """In the demo, whose clock jumps: what said something within so many real seconds is not stale."""
 CONTRACT, MOST_EVENTS = "GridManagement", 1_000
@@ -240,7 +242,8 @@ class GridRun:
             recent = tx.grid.states(Window(max(0, last.slot - AGAIN), last.slot + 1, resolution))
             points = tx.grid.set_points(at, at + 1)
             held = [one.active for one in standing(model.network, points, at) if one.active is not None]
-            told = decide(recent, model.network, self.voltage, at, held)
+            since = taps_since(model.network, tx.grid.set_points(at - TAPS_BACK_S, at + 1), at)
+            told = decide(recent, model.network, self.voltage, at, held, since)
             tx.grid.put_set_points(told)
             known = {(one.kind, one.element): one.value for one in held}
             changed = {

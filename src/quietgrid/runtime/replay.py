@@ -75,7 +75,7 @@ class Replay:
         self.report = Report(checked=Counter())
         self._head, self._days = head, days
         self._card = card_of(head)
-        self._rules = GateRules()
+        self._rules = GateRules(k=head.floor)
         self._raised: list[Raised] = []
         self._pids = {pid: row for row, pid in enumerate(np.frombuffer(head.pids, "<u8").tolist())}
         self._members: dict[tuple[int, int], MemberList] = {}
@@ -96,7 +96,9 @@ class Replay:
         return True
 
     def check_lists(self) -> None:
-        """Member lists are the registrar's and endorsed by two keyholders."""
+        """Member lists are the registrar's and endorsed by two keyholders; no floor is below the protocol's."""
+        if self._rules.k < GateRules().k:
+            self.report.problems.append(f"floor: {self._rules.k} homes, below the protocol's {GateRules().k}")
         endorsed: Counter[bytes] = Counter()
         for signed in self._head.endorsements:
             if self.try_to("endorsements", self._by_keyholder, signed, Endorsement):
