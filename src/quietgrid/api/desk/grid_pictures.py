@@ -59,6 +59,18 @@ class Drawing:
     state: GridState | None
     losses_w: tuple[float, ...]
 
+    def part(self, group: str) -> Drawing:
+        """One group of it, with what feeds it.
+
+        Raises:
+            NotFoundError: there is no such group.
+        """
+        network, nodes, branches = part(self.network, group)
+        states = self.states
+        if states is not None:
+            states = shown(states.voltage[nodes], states.loading[branches])
+        return replace(self, network=network, states=states, losses_w=())
+
 
 def drawing(services: Services, viewer: Viewer) -> Drawing:
     """The network coloured by its newest state.
@@ -70,7 +82,7 @@ def drawing(services: Services, viewer: Viewer) -> Drawing:
     found = services.grid.network()
     with services.store.read() as tx:
         latest = tx.grid.last_state()
-    plain = without_homes(found)
+    plain = _without_homes(found)
     flow = services.grid.flow(latest.slot) if latest is not None and latest.feasible else None
     if flow is None or not bool(flow.converged[0]):
         return Drawing(plain, None, latest, ())
@@ -78,20 +90,7 @@ def drawing(services: Services, viewer: Viewer) -> Drawing:
     return Drawing(plain, shown(flow.voltage[0], flow.loading[0]), latest, losses)
 
 
-def part_of(drawing: Drawing, group: str) -> Drawing:
-    """One group of a drawing, with what feeds it.
-
-    Raises:
-        NotFoundError: there is no such group.
-    """
-    network, nodes, branches = part(drawing.network, group)
-    states = drawing.states
-    if states is not None:
-        states = shown(states.voltage[nodes], states.loading[branches])
-    return replace(drawing, network=network, states=states, losses_w=())
-
-
-def without_homes(network: Network) -> Network:
+def _without_homes(network: Network) -> Network:
     """The same network with one unit a node where anything hangs: not what, not whose, not how much."""
     units = network.units
     nodes = np.unique(units.nodes)

@@ -90,7 +90,7 @@ def feeder(look: Looking, group: str) -> Response:
         "group": group, "unseen": found.unseen, "now": fresh(found), "unit": scale.unit,
         "limits": {"low": f"{low:g}", "high": f"{high:g}"}, "here": _here(here, scale),
         "balance": _balance(drawing, here, group), "room": _room(look, group), "week": _week(look, group, scale),
-        "svgs": _svgs(pictures.part_of(drawing, group)), "spec": spec, "may": may(look),
+        "svgs": _svgs(drawing.part(group)), "spec": spec, "may": may(look),
         "others": [{"name": g, "url": feeder_url(g)} for g in network.groups],
         "branches": [
             {"name": b.name, "start": b.start, "end": b.end, "closed": b.closed, "rating": _rating(b),
