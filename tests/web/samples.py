@@ -369,7 +369,29 @@ def home() -> dict[str, Any]:
         today={"import_wh": 6_420, "export_wh": 4_910, "cost_micro": -310_000, "yesterday_wh": 7_080, "spec": spec},
         month={"label": "March 2026", "left": 3, "refused": 1}, stale="",
         bill={"period": "February 2026", "amount_micro": 61_204_000, "state": "verified", "href": "/bills/1969820-0"},
-        week=week,
+        week=week, steered=True,
+    )  # fmt: skip
+
+
+def rewards() -> dict[str, Any]:
+    """What bills owe the home and what became of it."""
+    return {
+        "home": 54, "by_itself": True, "at": EVENING, "due_micro": 28_830_000, "promised_micro": 28_000_000,
+        "claimed_micro": 24_000_000, "paid_micro": 0, "addresses": [
+            {"address": "0x" + "4c" * 20, "claimed_micro": 24_000_000, "paid_micro": 0}
+        ], "transactions": ["0x" + "7d" * 32], "trouble": "",
+    }  # fmt: skip
+
+
+def device() -> dict[str, Any]:
+    """The home's own battery and roof."""
+    asked = [{"start": EVENING, "end": EVENING + 900, "draw_wh": -410, "most_w": None},
+             {"start": EVENING + 900, "end": EVENING + 1_800, "draw_wh": 0, "most_w": 3_200}]  # fmt: skip
+    done = [{"start": EVENING - 900, "asked_wh": -380, "moved_wh": -372, "cut_wh": 0}]
+    return base(
+        "household", active="home",
+        device={"capacity_wh": 8_000, "power_w": 4_000, "pv_w": 6_000, "level_wh": 5_200, "percent": 65, "follow": True,
+                "reserve": 20, "away": False, "asked": asked, "done": done},
     )  # fmt: skip
 
 
@@ -406,7 +428,7 @@ def bills() -> dict[str, Any]:
             "href": "/bills/1963868-0",
         },
     ]
-    return base("household", active="bills", bills=rows)
+    return base("household", active="bills", bills=rows, rewards=rewards())
 
 
 def bill() -> dict[str, Any]:
@@ -946,7 +968,9 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         "glance-sealed": ("household/glance.html", glance() | {"home": None, "spec": None}),
         "home": ("household/home.html", home()),
         "bills": ("household/bills.html", bills()),
-        "bills-empty": ("household/bills.html", bills() | {"bills": []}),
+        "bills-empty": ("household/bills.html", bills() | {"bills": [], "rewards": None}),
+        "device": ("household/device.html", device()),
+        "device-none": ("household/device.html", device() | {"device": None}),
         "bill": ("household/bill.html", bill()),
         "history": ("household/history.html", history()),
         "privacy": ("household/privacy.html", privacy()),
