@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,20 @@ def test_json_that_lies_too_deep() -> None:
     for reader in READERS:
         with pytest.raises(SourceError):
             READERS[reader](b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "x.json")
+
+
+@pytest.mark.parametrize("limit", [1_000, 200_000])
+def test_depth_is_seen_before_anything_follows_it(limit: int) -> None:
+    """Whatever the interpreter allows, and whatever brackets in strings pretend."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit)
+    try:
+        hidden = b'{"a":"' + b"]" * 100_000 + b'\\"]","data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        with pytest.raises(SourceError, match="too deep"):
+            table.decoded(hidden, "x.json")
+    finally:
+        sys.setrecursionlimit(before)
+    assert table.decoded(b'{"a":"' + b"[" * 1_000 + b'"}', "x.json") == {"a": "[" * 1_000}
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
