@@ -136,7 +136,7 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
     supervisor.add("fleet", "fleet", "run", "--platform", platform_url, "--port", str(ports.meters))
     if (state / "plant").exists():
         supervisor.add("plant", "plant", "run", "--platform", platform_url)
-    if load().feeds != "off":
+    if (state / "reporters").exists() and load().feeds != "off":
         book = ["--contracts", str(state / "chain" / "addresses.json")] if node else []
         book += ["--chain-id", str(CHAIN_ID)] if ports.chain else []
         for index in range(REPORTERS):
