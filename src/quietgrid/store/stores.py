@@ -26,6 +26,7 @@ from quietgrid.store.people import People
 from quietgrid.store.postings import Postings
 from quietgrid.store.publications import Publications
 from quietgrid.store.registry import Registry
+from quietgrid.store.response import ResponseTables
 from quietgrid.store.segments import Segments
 from quietgrid.store.totals import Totals
 from quietgrid.store.votes import Votes
@@ -51,6 +52,7 @@ class PlatformTx:
         self.anchors = Anchors(connection, clock)
         self.feeds = FeedTables(connection, clock)
         self.grid = GridTables(connection, clock)
+        self.response = ResponseTables(connection, clock)
 
 
 class KeyholderTx:
