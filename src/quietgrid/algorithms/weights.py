@@ -22,7 +22,9 @@ from quietgrid.model.interval import DAY_S, Window, zone
 from quietgrid.model.quantity import MAX_WEIGHT
 from quietgrid.model.question import Book, Vector
 
-__all__ = ["PriceWeights", "check_book", "price_weights", "resolve", "resolve_book", "wide", "wide_book"]
+__all__ = [
+    "PriceWeights", "check_book", "local_hours", "price_weights", "resolve", "resolve_book", "wide", "wide_book",
+]  # fmt: skip
 
 _THURSDAY = 3
 """Weekday of 1970-01-01, Monday = 0."""
@@ -56,7 +58,7 @@ def resolve(vector: Vector, window: Window, prices: Prices | None = None) -> NDA
     if vector.rule == "all":
         return np.ones(len(window), np.int64)
     if vector.rule == "hours":
-        return _hour_table(vector)[_local_hours(window, vector.tz)]
+        return _hour_table(vector)[local_hours(window, vector.tz)]
     if prices is None or vector.feed not in prices:
         raise GateRefusal(
             "weights", "the prices of this vector are not published", where=vector.name, fix="publish the feed first"
@@ -84,8 +86,8 @@ def _hour_table(vector: Vector) -> NDArray[np.int64]:
     return (masks[:, None] >> np.arange(24) & 1).reshape(-1)
 
 
-def _local_hours(window: Window, tz: str) -> NDArray[np.int64]:
-    """Hour of the local week, 0..167, in which each interval starts."""
+def local_hours(window: Window, tz: str) -> NDArray[np.int64]:
+    """Hour of the local week (Monday 00:00 is 0), 0..167, in which each interval starts: int64 [t]."""
     starts = np.arange(window.first, window.end, dtype=np.int64) * window.resolution
     per_day = DAY_S // window.resolution
     for day, a, b in window.by_day():

@@ -1,7 +1,8 @@
 """The vault of one home: the keys that open everything it ever measured, in files that can be forgotten.
 
 One folder a home: ``identity.key`` (Ed25519 seed), ``sealing.key`` (HPKE), ``meters/<pid>`` (roots of one meter), each
-0600 and written once. After a key recovery also ``recovered/<pid>``, day keys in the place of lost roots, and
+0600 and written once; ``comparing.key``, made when the home first asks encrypted, and forgotten when its people say so
+(in no backup: another can be made). After a key recovery also ``recovered/<pid>``, day keys in the place of lost roots, and
 ``recovered/ledger``, the keyholders' ledger keys of the home. Erasing overwrites every file in place and unlinks it.
 Source: PROTOCOL A, "Keys" and "Erasure"; C, K12. Does not give: erasure on media that keep old blocks, nor of backups
 that were copied away: the printed code must be destroyed as well.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from quietgrid.wire.messages import Adoption, Enrol
 
 _IDENTITY, _SEALING, _METERS, _HOME = "identity.key", "sealing.key", "meters", "home"
 _RECOVERED, _LEDGER = "recovered", "ledger"
+_COMPARING = "comparing.key"
 
 
 class MeterRoots(msgspec.Struct, array_like=True, frozen=True):
@@ -204,6 +206,24 @@ class Vault:
         """keyholder -> its ledger key of the home, where it was released; empty for a home that lost nothing."""
         path = self._folder / _RECOVERED / _LEDGER
         return msgspec.msgpack.decode(path.read_bytes(), type=dict[int, bytes]) if path.exists() else {}
+
+    # -- the client key of encrypted comparing -----------------------------------------------------------------------
+
+    def comparing_key(self, make: Callable[[], bytes]) -> bytes:
+        """The client key of encrypted comparing (`crypto.secret.fhe`); on first use what `make` gives is kept."""
+        return load_or_create_secret(self._folder / _COMPARING, make)
+
+    @property
+    def has_comparing_key(self) -> bool:
+        """Whether there is one."""
+        return (self._folder / _COMPARING).exists()
+
+    def forget_comparing_key(self) -> None:
+        """Overwrite and unlink it: what was asked with it opens to nobody any more."""
+        path = self._folder / _COMPARING
+        if path.exists():
+            _overwrite(path)
+            path.unlink()
 
     # -- backup ----------------------------------------------------------------------------------------------------
 
