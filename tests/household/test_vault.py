@@ -107,12 +107,12 @@ def test_erasing_leaves_no_key_behind(village: Village) -> None:
 def test_the_comparing_key_is_made_once_and_can_be_forgotten(village: Village, tmp_path: Path) -> None:
     vault = village.vaults[11]
     vault.forget_comparing_key()
-    assert vault.comparing_key(lambda: b"first") == b"first"
-    assert vault.comparing_key(lambda: b"second") == b"first"
+    assert vault.comparing_key(lambda: b"first comparing key") == b"first comparing key"
+    assert vault.comparing_key(lambda: b"second") == b"first comparing key"
     assert Vault.restore(tmp_path / "again", COMMUNITY, 11, vault.backup()).has_comparing_key is False
     vault.forget_comparing_key()
     assert vault.has_comparing_key is False
-    assert b"first" not in village.files()
+    assert b"first comparing key" not in village.files()
     assert vault.comparing_key(lambda: b"third") == b"third"
 
 

@@ -1,8 +1,8 @@
 """One month of the home in a few numbers, computed at home from its own readings: what a comparison starts from.
 
-Pure: arrays in, integers out. Gaps are filled with the mean of the same hour of the same kind of day, up to a tenth of the
-month; what was filled is said. Privacy: everything here is the home's own and stays in its process, unless its people
-send it encrypted (`household.insight_sealed`).
+Pure: arrays in, integers out. Gaps are filled with the mean of the same hour of the same kind of day, up to a tenth of
+the month; what was filled is said. Privacy: everything here is the home's own and stays in its process, unless its
+people send it encrypted (`household.insight_sealed`).
 """
 
 from __future__ import annotations

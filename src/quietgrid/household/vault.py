@@ -2,8 +2,9 @@
 
 One folder a home: ``identity.key`` (Ed25519 seed), ``sealing.key`` (HPKE), ``meters/<pid>`` (roots of one meter), each
 0600 and written once; ``comparing.key``, made when the home first asks encrypted, and forgotten when its people say so
-(in no backup: another can be made). After a key recovery also ``recovered/<pid>``, day keys in the place of lost roots, and
-``recovered/ledger``, the keyholders' ledger keys of the home. Erasing overwrites every file in place and unlinks it.
+(in no backup: another can be made). After a key recovery also ``recovered/<pid>``, day keys in the place of lost
+roots, and ``recovered/ledger``, the keyholders' ledger keys of the home. Erasing overwrites every file in place and
+unlinks it.
 Source: PROTOCOL A, "Keys" and "Erasure"; C, K12. Does not give: erasure on media that keep old blocks, nor of backups
 that were copied away: the printed code must be destroyed as well.
 """
