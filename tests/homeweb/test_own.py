@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quietgrid.homeweb.own import Own, daily_spec, hourly_spec, interval_spec, kwh_of, own_of
+from quietgrid.homeweb.own import daily_spec, hourly_spec, interval_spec, kwh_of
 from quietgrid.household import OwnSeries
+from quietgrid.household.own import Own, own_of
 from quietgrid.model.interval import Window, local_window
 
 TZ = "Europe/Berlin"

@@ -43,6 +43,7 @@ def test_equal_to_plain_loops(place: tuple[str, int], month: int, seed: int) -> 
     if tz != "Asia/Kolkata":  # there a local month begins within an hour of UTC
         low = sorted(whole.values())[: len(whole) // 10]
         assert own.base_w == sum(low) // len(low)
+        assert own.peak_w == max(whole.values())
     weekend = [value for day, value in by_day.items() if day.weekday() >= 5]
     assert own.weekend_wh == sum(weekend) // len(weekend)
     assert (own.wh_per_degree_day, own.degree_days, own.missing, own.filled_wh) == (None, None, 0, 0)

@@ -12,11 +12,11 @@ from threading import RLock
 from quietgrid.billing import Bill
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import NotFoundError, QuietgridError, UnavailableError, VerificationError
-from quietgrid.homeweb.own import Own, own_of
 from quietgrid.household import Home
 from quietgrid.household.following import Follower
 from quietgrid.household.ledger import Entry, Explained, merge
 from quietgrid.household.omissions import Complaint, OmissionReport
+from quietgrid.household.own import Own, whole
 from quietgrid.model.interval import DAY_S, Window, local_window, zone
 from quietgrid.model.question import Vector
 from quietgrid.wire.columns import book_of
@@ -77,12 +77,8 @@ class Desk:
 
     def own(self, window: Window) -> Own:
         """All meters together, fetched sealed and opened here; absent after now."""
-        until = min(window.end, int(self.now()) // self.resolution)
-        asked = Window(min(window.first, until), until, self.resolution)
-        first_days = {pid: line.meter.d0 for pid, line in self.home.lines.items()}
         with self.lock:
-            series = self.home.series(asked)
-        return own_of(series, asked, first_days).over(window)
+            return whole(self.home, window)
 
     # -- bills -----------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ import numpy as np
 from quietgrid.errors import InputError
 from quietgrid.homeweb import bills, privacy
 from quietgrid.homeweb.desk import Desk
-from quietgrid.homeweb.own import Own, daily_spec, hourly_spec, interval_spec
+from quietgrid.homeweb.own import daily_spec, hourly_spec, interval_spec
 from quietgrid.homeweb.words import days_text
+from quietgrid.household.own import Own
 from quietgrid.household.views import day_of
 from quietgrid.model.interval import DAY_S, Window, zone
 

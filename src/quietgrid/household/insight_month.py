@@ -37,8 +37,8 @@ class OwnMonth:
     Args:
         window: The month. energy_wh: drawn from the grid, gaps filled. filled_wh: the part of it that was filled in.
         missing: Intervals without a reading. hours_wh: int64 [24], mean of each local hour. days: local dates.
-        days_wh: int64 [days]. base_w: mean power of the lowest tenth of the hours. evening_wh, night_wh: drawn between
-            17:00 and 22:00, 00:00 and 06:00. weekday_wh, weekend_wh: mean of a day.
+        days_wh: int64 [days]. base_w: mean power of the lowest tenth of the hours. peak_w: of the highest hour.
+        evening_wh, night_wh: drawn between 17:00 and 22:00, 00:00 and 06:00. weekday_wh, weekend_wh: mean of a day.
         wh_per_degree_day: how much more a day takes for one degree-day more; None where no weather is known.
         degree_days: tenths, of the month; None where no weather is known.
     """
@@ -51,6 +51,7 @@ class OwnMonth:
     days: tuple[date, ...]
     days_wh: Ints
     base_w: int
+    peak_w: int
     evening_wh: int
     night_wh: int
     weekday_wh: int
@@ -92,7 +93,7 @@ def month_of(imported_wh: Ints, present: Bools, window: Window, tz: str, warmth:
     weekend = np.array([day.weekday() >= SATURDAY for day in days])
     return OwnMonth(
         window, int(energy.sum()), int(energy[~present].sum()), missing, _hours(energy, hour, window.resolution), days,
-        days_wh, _base_w(per_hour),
+        days_wh, _base_w(per_hour), int(per_hour.max()),
         int(energy[np.isin(hour, EVENING)].sum()), int(energy[np.isin(hour, NIGHT)].sum()),
         _mean(days_wh[~weekend]), _mean(days_wh[weekend]),
         _slope(days_wh, np.array(warmth, np.int64)) if warmth else None, sum(warmth) if warmth else None,
