@@ -21,6 +21,7 @@ from quietgrid.store.keyholder import Members
 from quietgrid.store.ledger import Ledger
 from quietgrid.store.log import AuditLog
 from quietgrid.store.meter import MeterFleet
+from quietgrid.store.openadr import OpenAdrTables
 from quietgrid.store.overview import Overview
 from quietgrid.store.people import People
 from quietgrid.store.postings import Postings
@@ -52,6 +53,7 @@ class PlatformTx:
         self.anchors = Anchors(connection, clock)
         self.feeds = FeedTables(connection, clock)
         self.grid = GridTables(connection, clock)
+        self.openadr = OpenAdrTables(connection, clock)
         self.response = ResponseTables(connection, clock)
 
 
