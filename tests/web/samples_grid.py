@@ -27,7 +27,7 @@ VOLTS = Scale(230.0, "V")
 MAY = {"operate": True, "approve": True, "chain": True}
 NOW = {
     "start": EVENING - 1800, "end": EVENING - 900, "minutes": 15, "basis": "estimated from totals and measurements",
-    "tone": "ok", "age": "15 min", "stale": False, "feasible": True,
+    "tone": "ok", "age": "15 min", "stale": False, "replaying": False, "feasible": True,
 }  # fmt: skip
 SLOT = EVENING // 900
 
@@ -294,6 +294,7 @@ def pages(base: Any) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         "grid": ("grid/overview.html", overview(base)),
         "grid-stale": ("grid/overview.html", overview(base, now=NOW | {"stale": True, "feasible": False, "age": "3 h"})),
+        "grid-replaying": ("grid/overview.html", overview(base, now=NOW | {"replaying": True, "age": "192 h"})),
         "grid-none": ("grid/overview.html", overview_empty(base, "no network")),
         "grid-waiting": ("grid/overview.html", overview_empty(base, "waiting")),
         "diagram": ("grid/diagram.html", diagram_page(base)),

@@ -282,3 +282,16 @@ def test_without_a_network_every_page_says_how_to_get_one(bare: dict[str, tuple[
     for path in BARE[:-1]:
         status, text = bare[path]
         assert (status, "No network is in force" in text) == (200, True), path
+
+
+def test_while_history_is_replayed_nothing_is_called_old(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = town.community.clock.now() + 8 * 86_400
+    monkeypatch.setattr(town.community.clock, "now", lambda: later)
+    assert "This state is old" in page(town, "operator", "/grid")
+    progress = town.control.progress()
+    monkeypatch.setattr(town.control, "progress", lambda: replace(progress, phase="replaying"))
+    for path in ("/grid", "/grid/diagram", FEEDER):
+        text = page(town, "operator", path)
+        assert "History is being replayed" in text
+        assert "This state is old" not in text
+    assert "h old" not in page(town, "operator", "/grid")

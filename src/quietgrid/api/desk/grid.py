@@ -35,6 +35,7 @@ Decided = TypeVar("Decided", BalancePlan, EmergencyStop, Alarm)
 NOT_MEASURED = "not measured"
 SIMULATED = "demo-"
 """What the names of sources begin with that make up what they say."""
+REPLAYING = "replaying"
 MOST = 500
 AHEAD_S = 2.0 * DAY_S
 """How far ahead set-points are handed out."""
@@ -73,7 +74,8 @@ class GridStatus:
             acknowledged. breakers: all three, with what each does in `BREAKERS`. stop: the newest emergency stop.
         waiting: plans that wait for approval. away: parts that do not answer -> seconds.
         sensors: newest measurement of each sensor. sources: how gateways and devices stand; none where another process
-            takes their measurements. watch: how far the watch for attacks is.
+            takes their measurements. watch: how far the watch for attacks is. replaying: whether this process is a demo's
+        that replays history: its clock jumps ahead, and the newest state is as old as the jump.
     """
 
     state: str
@@ -92,6 +94,7 @@ class GridStatus:
     sensors: list[Measurement]
     sources: list[SourceStanding]
     watch: Watching
+    replaying: bool = False
 
 
 def status(services: Services, viewer: Viewer) -> GridStatus:
@@ -110,6 +113,7 @@ def status(services: Services, viewer: Viewer) -> GridStatus:
     return GridStatus(
         state, now, name, version, latest, _frequency(sensors), Market(*run.market()), alarms, unseen, breakers, stop,
         waiting, run.away(), sensors, services.telemetry.standing() if services.telemetry else [], run.watch(),
+        services.control is not None and services.control.progress().phase == REPLAYING,
     )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def _kpis(found: desk.GridStatus) -> dict[str, object]:
     loss = latest.loss_w if latest is not None and known else None
     return {
         "hz": None if hertz.hz is None else f"{hertz.hz:.3f}", "hz_label": hertz.label,
-        "hz_age": "" if hertz.at is None else age(max(0, round(found.now - hertz.at))),
+        "hz_age": "" if hertz.at is None or found.replaying else age(max(0, round(found.now - hertz.at))),
         "loss": None if loss is None else f"{loss / 1000:.2f}",
         "loss_share": "" if not loss or not source else f"{percent(loss / abs(source), 1)} of what crosses",
         "source": None if source is None else f"{abs(source) / 1000:.1f}", "feeding": bool(source and source < 0),

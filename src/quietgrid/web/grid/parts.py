@@ -140,7 +140,8 @@ def alarm_row(one: Alarm, people: dict[str, str]) -> dict[str, object]:
 
 
 def fresh(found: desk.GridStatus) -> dict[str, object] | None:
-    """The newest interval, how old it is, whether that is too old; None before the first."""
+    """The newest interval, how old it is, whether that is too old (while history is replayed nothing is); None before
+    the first."""
     latest = found.latest
     if latest is None:
         return None
@@ -148,5 +149,6 @@ def fresh(found: desk.GridStatus) -> dict[str, object] | None:
     return {
         "start": latest.slot * latest.resolution, "end": latest.ends, "minutes": latest.resolution // 60,
         "basis": latest.basis.value, "tone": BASIS_TONES[latest.basis], "age": age(seconds),
-        "stale": seconds > MISSED * latest.resolution, "feasible": latest.feasible,
+        "stale": seconds > MISSED * latest.resolution and not found.replaying, "feasible": latest.feasible,
+        "replaying": found.replaying,
     }  # fmt: skip
