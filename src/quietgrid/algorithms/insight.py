@@ -1,5 +1,6 @@
 """Where a home stands: above or below the average, its band and class, hours that stand out, advice that applies.
 
+A profile is shares of a day, per mille: what stands out is a shape, so that a large family is not told of every hour.
 In whole numbers and comparisons only, so that the same can be computed on encrypted numbers
 (`quietgrid.crypto.public.fhe`), which the tests hold equal to this.
 """
@@ -13,8 +14,6 @@ from quietgrid.errors import InputError
 
 MONTH_UNIT_WH = 100
 """A month's energy is counted in tenths of a kWh: 16 bits reach 6,553 kWh."""
-HOUR_UNIT_WH = 50
-"""A profile's hour is counted in units of 50 Wh: 8 bits reach 12.75 kWh."""
 BYTE, WORD = 255, 65_535
 
 
@@ -37,7 +36,7 @@ class Community:
 
     Args:
         average: A month's energy, units of `MONTH_UNIT_WH`. bands: rising thresholds of the bands, same unit, at most
-            15. classes: the same for the efficiency classes. usual: per hour what still is usual, `HOUR_UNIT_WH`.
+            15. classes: the same for the efficiency classes. usual: per hour the share that still is usual, per mille.
         advice: for each piece of advice the conditions that must all hold.
     """
 
@@ -68,7 +67,7 @@ def insight(month: int, profile: Sequence[int], features: Sequence[int], communi
     """Compare one home with its community.
 
     Args:
-        month: Units of `MONTH_UNIT_WH`, 0 to 65,535. profile: an hour each, units of `HOUR_UNIT_WH`, 0 to 255.
+        month: Units of `MONTH_UNIT_WH`, 0 to 65,535. profile: an hour's share each, per mille, 0 to 255.
         features: 0 to 255 each.
 
     Raises:

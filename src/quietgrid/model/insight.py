@@ -1,8 +1,8 @@
 """What a home and its community are compared by: features of a month, published figures, and what follows from both.
 
-`Features` are a home's own and stay at home, or leave it encrypted. `CommunityStatistics` are public. A `Verdict` is the
-home's again. The units of the small numbers are those of `quietgrid.algorithms.insight`, so that the same comparison
-can be made in plain or on encrypted numbers.
+`Features` are a home's own and stay at home, or leave it encrypted. `CommunityStatistics` are public. A `Verdict` is
+the home's again. The units of the small numbers are those of `quietgrid.algorithms.insight`, so that the same
+comparison can be made in plain or on encrypted numbers.
 """
 
 from __future__ import annotations
