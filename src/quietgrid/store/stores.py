@@ -29,6 +29,7 @@ from quietgrid.store.publications import Publications
 from quietgrid.store.registry import Registry
 from quietgrid.store.response import ResponseTables
 from quietgrid.store.segments import Segments
+from quietgrid.store.storing import StoringTables
 from quietgrid.store.totals import Totals
 from quietgrid.store.votes import Votes
 
@@ -53,6 +54,7 @@ class PlatformTx:
         self.anchors = Anchors(connection, clock)
         self.feeds = FeedTables(connection, clock)
         self.grid = GridTables(connection, clock)
+        self.storing = StoringTables(connection, clock)
         self.openadr = OpenAdrTables(connection, clock)
         self.response = ResponseTables(connection, clock)
 
