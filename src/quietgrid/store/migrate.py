@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HERE = Path(__file__).parent / "migrations"
-NEWEST = {"platform": "platform_0008", "keyholder": "keyholder_0001", "fleet": "fleet_0001", "vault": "vault_0001"}
+NEWEST = {"platform": "platform_0009", "keyholder": "keyholder_0001", "fleet": "fleet_0001", "vault": "vault_0001"}
 """The newest revision of each room, so that opening an up-to-date database need not import alembic."""
 _LOCK = 0x9E7_61D  # PostgreSQL advisory lock: two processes that open a new database at once
 

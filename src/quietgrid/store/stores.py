@@ -16,6 +16,7 @@ from quietgrid.store.engine import Store, connect
 from quietgrid.store.feeds import FeedTables
 from quietgrid.store.grid import GridTables
 from quietgrid.store.household import Household
+from quietgrid.store.insight import InsightTables
 from quietgrid.store.jobs import Jobs
 from quietgrid.store.keyholder import Members
 from quietgrid.store.ledger import Ledger
@@ -55,6 +56,7 @@ class PlatformTx:
         self.feeds = FeedTables(connection, clock)
         self.grid = GridTables(connection, clock)
         self.storing = StoringTables(connection, clock)
+        self.insight = InsightTables(connection, clock)
         self.openadr = OpenAdrTables(connection, clock)
         self.response = ResponseTables(connection, clock)
 
