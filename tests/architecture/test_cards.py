@@ -10,7 +10,7 @@ import quietgrid.model as model
 from docs.make_reference import FIELDS, PAGE, STAGES, Card, cards, page, read_card
 from quietgrid.wire import messages
 
-LIFE = ("meter", "concentrator", "pes", "keyholder", "mdms", "billing", "balance", "settlement")
+LIFE = ("meter", "concentrator", "pes", "keyholder", "mdms", "billing", "balance", "response", "settlement")
 # Announced or undertaken before the interval, so that nobody waits for it afterwards.
 AHEAD = {"Signal", "Question", "Alarm", "Book", "Prices", "Tariff", "Consent", "Enrol", "Members", "Certificate"}
 # Acknowledged after the fact, or pulled by whom it concerns.

@@ -107,6 +107,48 @@ def _check_independent(book: NDArray[np.int64], events: NDArray[np.int64], where
         )
 
 
+def slot_weights(slots: Sequence[tuple[int, int]], first: int, count: int) -> NDArray[np.int64]:
+    """int64 [count]: an event's (absolute slot, weight) over the slots from `first` on; what lies outside is left out.
+
+    >>> slot_weights([(9, 5), (11, -2)], 10, 3).tolist()
+    [0, -2, 0]
+    """
+    weights = np.zeros(count, np.int64)
+    for slot, weight in slots:
+        if first <= slot < first + count:
+            weights[slot - first] = weight
+    return weights
+
+
+def rests_on_enough(
+    matrix: NDArray[np.int64], held: NDArray[np.bool_], cells: NDArray[np.bool_], own: int
+) -> NDArray[np.bool_]:
+    """Homes of whose event number, and of any combination with their other events, four delivered cells are left.
+
+    Events that rest on fewer by themselves do not open, so they do not count.
+
+    Args:
+        matrix: int64 [e, t], all events of the leaf and register. held: bool [n, e]. cells: bool [n, t], closed cells.
+        own: row of the event that is asked.
+
+    Returns:
+        bool [n].
+
+    >>> event = np.ones((1, 6), np.int64)
+    >>> rests_on_enough(event, np.ones((2, 1), bool), np.arange(6) < np.array([[6], [3]]), 0).tolist()
+    [True, False]
+    """
+    size = np.abs(matrix)
+    support = cells.astype(np.int64) @ size.T
+    largest = np.stack([(size * row).max(axis=1, initial=0) for row in cells])
+    alone = held & (support >= MIN_CELLS * largest) & (largest > 0)
+    used = matrix.any(axis=0)
+    out = np.array(alone[:, own])
+    for row in np.flatnonzero(out & ~cells[:, used].all(axis=1)).tolist():
+        out[row] = smallest_support(matrix[alone[row]] * cells[row]) >= MIN_CELLS
+    return out
+
+
 def rank(matrix: NDArray[np.int64]) -> int:
     """Rank of a small integer matrix over the rationals, exact (fraction-free elimination).
 

@@ -301,6 +301,17 @@ def bills_plan(
     )
 
 
+def closed_cells(plan: BillsPlan, register: int) -> Bits:
+    """bool [h, t]: the closed cells of a register, by home, over the plan's window."""
+    cells = np.zeros((len(plan.homes), plan.weights.shape[1]), np.bool_)
+    names = plan.homes[plan.home_of_row]
+    for offset, close in plan.pieces:
+        arrived = np.zeros((len(plan.rows), close.b - close.a), np.bool_)
+        arrived[: len(close.present)] = close.present
+        cells[:, offset : offset + close.b - close.a] = by_home(names, arrived & plan.able[register][:, None])
+    return cells
+
+
 def rebased(close: Closed, leaf: int, old: MemberList, new: MemberList) -> Closed:
     """A close of an earlier epoch with one row for each row of the same leaf in a later list.
 

@@ -11,9 +11,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.herd import MIN_CELLS, check_events
-from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, bills_plan, by_home
-from quietgrid.algorithms.wide import smallest_support
+from quietgrid.algorithms.herd import check_events, rests_on_enough, slot_weights
+from quietgrid.algorithms.plan import BillsPlan, Bits, Ints, bills_plan, closed_cells
 from quietgrid.errors import GateRefusal, NotFoundError
 from quietgrid.keyholder.cells import bills_cells
 from quietgrid.keyholder.known import Known
@@ -22,7 +21,7 @@ from quietgrid.keyholder.sums import bills_component
 from quietgrid.model.closed import GateRules
 from quietgrid.model.interval import Window
 from quietgrid.model.party import MemberList
-from quietgrid.model.question import Book
+from quietgrid.model.question import Book, subject_of
 from quietgrid.wire.messages import EventMessage, QuestionMessage
 
 
@@ -45,8 +44,8 @@ def evaluate_event(question: QuestionMessage, known: Known, rules: GateRules) ->
         raise GateRefusal("event", "a slot lies outside the window", where=event.event, fix="widen the window")
     plan = bills_plan(members, leaf, window, closes, ([event.register], weights[None]))
     held = np.isin(plan.homes, np.array(sorted(event.holders), np.uint64))
-    if rules.on("consent") and not set(plan.homes[held].tolist()) <= known.consents(event.event):
-        raise GateRefusal("consent", "a home has not consented", where=event.event, fix="leave it out")
+    if rules.on("consent"):
+        check_consents(event, set(plan.homes[held].tolist()), known)
     book = next((b for (at, _), b in known.books.items() if at == leaf and question.first in b.window), None)
     if book is None:
         raise GateRefusal("book", "no book covers the event", where=event.event, fix="register the period's book")
@@ -66,13 +65,28 @@ def evaluate_event(question: QuestionMessage, known: Known, rules: GateRules) ->
     )  # fmt: skip
 
 
+def check_consents(event: EventMessage, homes: set[int], known: Known) -> None:
+    """Each home consented to the event's subject, and has no other number under that consent.
+
+    A consent names a subject. Homes that took part in different events have different vectors under one subject, such
+    as ``evening/2026-11#1`` and ``evening/2026-11#2``; a home is in one of them.
+
+    Raises:
+        GateRefusal: ``consent``.
+    """
+    subject = subject_of(event.event)
+    if not homes <= known.consents(subject):
+        raise GateRefusal("consent", "a home has not consented", where=event.event, fix="leave it out")
+    others = (e for e in known.events.values() if e.event != event.event and subject_of(e.event) == subject)
+    if any(not homes.isdisjoint(e.holders) for e in others):
+        raise GateRefusal(
+            "consent", "a home has another number under this consent", where=event.event, fix="one number a consent"
+        )
+
+
 def event_weights(event: EventMessage, window: Window) -> Ints:
     """int64 [t]: an event's weights over a window."""
-    weights = np.zeros(len(window), np.int64)
-    for slot, weight in event.slots:
-        if slot in window:
-            weights[slot - window.first] = weight
-    return weights
+    return slot_weights(event.slots, window.first, len(window))
 
 
 def _resolved(book: Book, register: int, known: Known, rules: GateRules) -> list[Ints]:
@@ -118,28 +132,7 @@ def check_with_prices(book: Book, weights: Ints, members: MemberList, known: Kno
 def _rests_on_enough(event: EventMessage, plan: BillsPlan, window: Window, known: Known) -> Bits:
     """bool [h]: homes of whose event number, and of any combination with their other events, at least four delivered
     cells are left. Events that rest on fewer by themselves do not open, so they do not count."""
-    cells = _delivered(plan, event.register, window)
     same = [e for (_, leaf), e in known.events.items() if leaf == event.leaf and e.register == event.register]
     matrix = np.stack([event_weights(e, window) for e in same])
     held = np.stack([np.isin(plan.homes, np.array(e.holders, np.uint64)) for e in same], axis=1)
-    size = np.abs(matrix)
-    support = cells.astype(np.int64) @ size.T
-    largest = np.stack([(size * row).max(axis=1, initial=0) for row in cells])
-    alone = held & (support >= MIN_CELLS * largest) & (largest > 0)
-    own = same.index(event)
-    used = matrix.any(axis=0)
-    out = alone[:, own].copy()
-    for row in np.flatnonzero(out & ~cells[:, used].all(axis=1)).tolist():
-        out[row] = smallest_support(matrix[alone[row]] * cells[row]) >= MIN_CELLS
-    return out
-
-
-def _delivered(plan: BillsPlan, register: int, window: Window) -> Bits:
-    """bool [h, t]: the closed cells of a register by home."""
-    cells = np.zeros((len(plan.homes), len(window)), np.bool_)
-    names = plan.homes[plan.home_of_row]
-    for offset, close in plan.pieces:
-        arrived = np.zeros((len(plan.rows), close.b - close.a), np.bool_)
-        arrived[: len(close.present)] = close.present
-        cells[:, offset : offset + close.b - close.a] = by_home(names, arrived & plan.able[register][:, None])
-    return cells
+    return rests_on_enough(matrix, held, closed_cells(plan, event.register), same.index(event))

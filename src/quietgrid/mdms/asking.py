@@ -54,3 +54,13 @@ def bills_question(
     return QuestionMessage(
         members.community, members.epoch, Kind.BILLS, node, "", window.first, window.end, "", [*closes, *late]
     )
+
+
+def event_question(
+    members: MemberList, leaf: int, event: str, window: Window, closes: Sequence[bytes]
+) -> QuestionMessage:
+    """The numbers of one registered event in one leaf: all closes of a window that holds it, in order."""
+    node = members.leaf_names[leaf]
+    return QuestionMessage(
+        members.community, members.epoch, Kind.EVENT, node, "", window.first, window.end, event, list(closes)
+    )

@@ -23,7 +23,7 @@ from quietgrid.algorithms.publishing import clip, clip_rows, spread, stays_coars
 from quietgrid.errors import GateRefusal
 from quietgrid.model.closed import GateRules
 from quietgrid.model.party import MemberList
-from quietgrid.model.publication import EDGES_KWH, PublishRules, Statistic
+from quietgrid.model.publication import EDGES_KWH, PublishRules, Statistic, peers
 from quietgrid.model.quantity import WH_PER_KWH
 from quietgrid.model.question import Book
 from quietgrid.model.readings import EXPORT, IMPORT
@@ -166,10 +166,17 @@ def _groups(statistic: Statistic, cohort: Cohort) -> list[tuple[str, Bools]]:
     """Disjoint groups of homes, measured or not, each a figure (or a family of them)."""
     if statistic is Statistic.EXPORT:
         return [(EXPORTERS, cohort.exporters)]
-    if statistic in (Statistic.KINDS, Statistic.TARIFFS):
-        labels = np.array(cohort.kinds if statistic is Statistic.KINDS else cohort.tariffs)
+    if statistic in (Statistic.KINDS, Statistic.TARIFFS, Statistic.PEERS):
+        labels = np.array(_labels(statistic, cohort))
         return [(str(label), labels == label) for label in sorted(set(labels.tolist()) - {""})]
     return [(ALL, np.ones(len(cohort.homes), np.bool_))]
+
+
+def _labels(statistic: Statistic, cohort: Cohort) -> list[str]:
+    if statistic is Statistic.PEERS:
+        pairs = zip(cohort.connection_w.tolist(), cohort.exporters.tolist(), strict=True)
+        return [peers(connection_w, feeds_in) for connection_w, feeds_in in pairs]
+    return cohort.kinds if statistic is Statistic.KINDS else cohort.tariffs
 
 
 def _count(cohort: Cohort, rows: Bools) -> int:

@@ -75,3 +75,12 @@ class Book:
     leaf: int
     window: Window
     vectors: tuple[Vector, ...]
+
+
+def subject_of(event: str) -> str:
+    """What a consent to an event's number names: the event without what follows ``#``.
+
+    >>> subject_of("evening/2026-11#2"), subject_of("evening")
+    ('evening/2026-11', 'evening')
+    """
+    return event.partition("#")[0]

@@ -372,8 +372,9 @@ class Reward:
     """One home's number, and what it gets.
 
     Args:
-        fact: name of the registered fact. home: whose. number: as it was opened. amount_micro: what it gets; negative:
-            what it pays. events: how many it is about.
+        fact: name of the registered fact. home: whose. number: as it was opened, with the group's mean in place of
+            missing intervals. amount_micro: what it gets; negative: what it pays. events: how many it is about.
+            missing: intervals that were not delivered in time.
     """
 
     fact: str
@@ -381,3 +382,4 @@ class Reward:
     number: int
     amount_micro: int
     events: int
+    missing: int = 0

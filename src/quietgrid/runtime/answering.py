@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.halves import HalvesPlan, halves_plan
+from quietgrid.algorithms.herd import slot_weights
 from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, rebased, totals_plan
 from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
@@ -22,7 +23,7 @@ from quietgrid.crypto.public.signatures import Identity, open_signed
 from quietgrid.errors import ConflictError, VerificationError
 from quietgrid.mdms import Answer, LiarError, facts_of, open_sums, total_of
 from quietgrid.model.closed import Closed, GateRules
-from quietgrid.model.interval import Clock, slots_per_day
+from quietgrid.model.interval import Clock, Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.model.total import Fact, Status, Total
@@ -38,6 +39,7 @@ from quietgrid.wire.messages import (
     BookMessage,
     Close,
     CommunityCard,
+    EventMessage,
     LateClose,
     Members,
     Opened,
@@ -48,6 +50,8 @@ from quietgrid.wire.messages import (
 )
 
 KEPT_CLOSES = 4096
+EVENT = "event"
+"""Documents: registered events, signed, under ``name/leaf``; as the keyholders keep them."""
 
 
 @dataclass
@@ -219,6 +223,9 @@ class Answering:
         if question.kind == Kind.HALVES:
             halves = self.halves_plan(question, members)
             return Opening(digest, open_sums(blind_halves(fetch, halves, per_day), sums), [])
+        if question.kind == Kind.EVENT:
+            plan, held = self.event_plan(question, members)
+            return Opening(digest, open_sums(blind_bills(fetch, plan, per_day)[held, 0], sums), [])
         book, bills = self.bills_plan(question, members)
         answer = open_sums(blind_bills(fetch, bills, per_day).reshape(-1), sums)
         return Opening(digest, answer, facts_of(book, bills, answer))
@@ -293,6 +300,17 @@ class Answering:
         ]
         weights = resolve_book(book, prices)
         return book, bills_plan(members, leaf, book.window, closes, ([v.register for v in book.vectors], weights), sets)
+
+    def event_plan(self, question: QuestionMessage, members: MemberList) -> tuple[BillsPlan, NDArray[np.bool_]]:
+        """The plan of an event's numbers, and bool [h]: whose they are."""
+        leaf = members.leaf_names.index(question.node)
+        with self._store.read() as tx:
+            event = decode(EventMessage, unpack_signed(tx.documents.get(EVENT, f"{question.vector}/{leaf}")).body)
+        window = Window(question.first, question.end, members.window.resolution)
+        weights = slot_weights(event.slots, window.first, len(window))[None]
+        closes = [self.closed(digest) for digest in question.closes]
+        plan = bills_plan(members, leaf, window, closes, ([event.register], weights))
+        return plan, np.isin(plan.homes, np.array(event.holders, np.uint64))
 
     def closed(self, digest: bytes) -> Closed:
         """A stored close as cells; the newest few thousand are kept decoded."""

@@ -19,6 +19,7 @@ import msgspec
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
 from quietgrid.errors import NotFoundError, SourceError
 from quietgrid.model.closed import GateRules
+from quietgrid.runtime.answering import EVENT
 from quietgrid.runtime.erasing import ERASED, erased_homes
 from quietgrid.runtime.floors import KIND as FLOOR
 from quietgrid.runtime.platform import Platform
@@ -81,6 +82,8 @@ class Bundle(msgspec.Struct, frozen=True):
     """What was announced to the keyholders about floors that votes raised (`FloorRaised`)."""
     floor: int = GateRules().k
     """The floor the community's settings asked for from the start."""
+    events: tuple[Signed, ...] = ()
+    """Registered events whose numbers were asked of homes that agreed (`EventMessage`)."""
 
 
 @dataclass
@@ -164,6 +167,7 @@ def _head(tx: PlatformTx, card: CommunityCard, floor: int) -> Bundle:
         publications=_publications(tx),
         floors=tuple(unpack_signed(data) for data in tx.documents.all(FLOOR).values()),
         floor=floor,
+        events=tuple(unpack_signed(data) for data in tx.documents.all(EVENT).values()),
     )  # fmt: skip
 
 

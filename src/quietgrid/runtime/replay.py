@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.halves import HalvesPlan, halves_plan, why_whole
-from quietgrid.algorithms.herd import hidden_among
-from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, late_set, rebased, totals_plan
+from quietgrid.algorithms.herd import hidden_among, rests_on_enough, slot_weights
+from quietgrid.algorithms.plan import BillsPlan, TotalsPlan, bills_plan, closed_cells, late_set, rebased, totals_plan
 from quietgrid.algorithms.strikes import joined, seed_of
 from quietgrid.algorithms.weights import resolve_book
 from quietgrid.crypto.public.envelope import Signed, decode, unpack_signed
@@ -23,7 +23,7 @@ from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import QuietgridError, VerificationError
 from quietgrid.mdms import open_sums
 from quietgrid.model.closed import Closed, GateRules, Raised
-from quietgrid.model.interval import slots_per_day
+from quietgrid.model.interval import Window, slots_per_day
 from quietgrid.model.party import MemberList
 from quietgrid.model.question import Book, Kind, Quantity
 from quietgrid.pes import blind_bills, blind_halves, blind_totals
@@ -38,6 +38,7 @@ from quietgrid.wire.messages import (
     Close,
     Endorsement,
     Enrol,
+    EventMessage,
     LateClose,
     Members,
     Opened,
@@ -200,6 +201,9 @@ class Replay:
                     "component sums are for another question", where=question.node, fix="dispute it"
                 )
             sums[index] = message
+        if question.kind == Kind.EVENT:
+            self._event(question, sums, answered.answer)
+            return
         plan, members = self.plan(question)
         per_day = slots_per_day(members.window.resolution)
         if isinstance(plan, TotalsPlan):
@@ -222,6 +226,35 @@ class Replay:
             self.report.notes.append(f"{kept}: too many homes there have given the day away, they say")
         if opened.values.astype("<i8").tobytes() != answered.answer:
             raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
+
+    def _event(self, question: QuestionMessage, sums: dict[int, Sums], answer: bytes) -> None:
+        """The numbers of homes that agreed: what opened is what the sums give, and rests on enough intervals.
+
+        Consents are with the keyholders and the homes, not in the bundle.
+        """
+        members = self._newest(question.epoch)
+        leaf = members.leaf_names.index(question.node)
+        event = self._event_of(question.vector, leaf)
+        window = Window(question.first, question.end, members.window.resolution)
+        weights = slot_weights(event.slots, window.first, len(window))[None]
+        plan = bills_plan(
+            members, leaf, window, [self._closed(d) for d in question.closes], ([event.register], weights)
+        )
+        held = np.isin(plan.homes, np.array(event.holders, np.uint64))
+        blind = blind_bills(self._fetch(members), plan, slots_per_day(window.resolution))[held, 0]
+        opened = open_sums(blind, sums)
+        enough = rests_on_enough(weights, held[:, None], closed_cells(plan, event.register), 0)[held]
+        if (opened.allowed & ~enough).any():
+            raise VerificationError("a number rests on too few intervals", where=question.node, fix="dispute it")
+        if opened.values.astype("<i8").tobytes() != answer:
+            raise VerificationError("the answer is not what the sums give", where=question.node, fix="dispute it")
+
+    def _event_of(self, name: str, leaf: int) -> EventMessage:
+        for signed in self._head.events:
+            event = open_signed(signed, EventMessage, self._card.platform_pk)
+            if (event.event, event.leaf) == (name, leaf):
+                return event
+        raise VerificationError("no such event was registered", where=name, fix="dispute it")
 
     def _but_erased(
         self, question: QuestionMessage, plan: BillsPlan, opens: NDArray[np.bool_], sums: dict[int, Sums]

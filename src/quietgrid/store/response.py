@@ -66,7 +66,7 @@ _fact = table(
 )  # fmt: skip
 _reward = table(
     "response_reward", PLATFORM, key("fact", TEXT), key("home", INT), column("number", INT),
-    column("amount_micro", INT), column("events", INT),
+    column("amount_micro", INT), column("events", INT), column("missing", INT),
 )  # fmt: skip
 
 
@@ -281,7 +281,7 @@ class ResponseTables(Tables):
         """Keep opened numbers and what they earn; how many were new."""
         rows = [
             {"fact": one.fact, "home": signed64(one.home), "number": one.number, "amount_micro": one.amount_micro,
-             "events": one.events}
+             "events": one.events, "missing": one.missing}
             for one in rewards
         ]  # fmt: skip
         return put(self._c, _reward, rows) if rows else 0

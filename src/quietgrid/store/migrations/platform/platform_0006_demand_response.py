@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("number", INT, nullable=False),
         sa.Column("amount_micro", INT, nullable=False),
         sa.Column("events", INT, nullable=False),
+        sa.Column("missing", INT, nullable=False),
         sa.PrimaryKeyConstraint("fact", "home"),
         sqlite_strict=True,
     )
