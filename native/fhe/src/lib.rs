@@ -6,6 +6,7 @@ mod circuits;
 mod engine;
 mod keys;
 mod numbers;
+mod storing;
 mod wire;
 
 #[cfg(test)]
@@ -384,6 +385,38 @@ impl ServerKey {
             let is = |wanted: bool| if wanted { Wish::Always } else { Wish::Never };
             let wishes = wishes.iter().map(|wish| (is(*wish > 0), is(*wish < 0))).collect();
             let plan = self.0.walk(&load.numbers, &level.one()?.digits[0], wishes, store);
+            Ok(Encrypted::bits(load.key_id, Kind::U4, plan))
+        })
+    }
+
+    /// Keeps the lowest cap that the storage can keep; loads are counted in the caps' thresholds.
+    fn shave(&self, py: Python<'_>, counted: &Encrypted, level: &Encrypted, capacity: i64) -> PyResult<Encrypted> {
+        guarded(py, || {
+            self.same(&[counted, level])?;
+            Self::kind(counted, Kind::U4)?;
+            Self::kind(level, Kind::U4)?;
+            Self::most(counted, 1, 96)?;
+            if !(1..=storing::HOLDS).contains(&capacity) {
+                return Err(Failure::Input("a storage of 1 to 10 steps is needed here".into()));
+            }
+            let counted: Vec<Block> = counted.numbers.iter().map(|number| number.digits[0].clone()).collect();
+            Ok(Encrypted::bits(level.key_id, Kind::U4, self.0.shave(&counted, &level.one()?.digits[0], capacity)))
+        })
+    }
+
+    /// Charge in the k intervals of the least private cost, give in the k of the greatest.
+    fn prefer(
+        &self, py: Python<'_>, costs: &Encrypted, load: &Encrypted, level: &Encrypted, k: i64, store: (i64, u64, u64),
+    ) -> PyResult<Encrypted> {
+        guarded(py, || {
+            let store = self.storage(load, level, store)?;
+            self.same(&[costs])?;
+            Self::kind(costs, Kind::U8)?;
+            Self::most(load, 2, 30)?;
+            if k < 1 || k > 12 || 2 * k as usize > load.numbers.len() || costs.numbers.len() != load.numbers.len() {
+                return Err(Failure::Input("a cost for each interval; k to 12, and at most half of them".into()));
+            }
+            let plan = self.0.prefer(&costs.numbers, &load.numbers, &level.one()?.digits[0], k, store);
             Ok(Encrypted::bits(load.key_id, Kind::U4, plan))
         })
     }

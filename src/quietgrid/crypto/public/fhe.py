@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MODULE = "quietgrid_fhe"
 SECURITY_BITS, LOG2_FAILURE = 128, -129.581
 SERVER_KEY_BYTES = 30_146_616
+KEY_MAGIC, VALUE_MAGIC, FORMAT = b"QGFS", b"QGFE", 1
+KINDS = {"u8": (3, 2), "u16": (4, 4), "u32": (5, 8)}
+"""Type -> its code in a head (native/fhe/src/wire.rs) and its digits."""
 Condition = tuple[int, bool, int]
 """Feature, whether it must reach the value (or stay below), value."""
 
@@ -85,6 +88,31 @@ class Public:
     classes: tuple[int, ...]
     usual: tuple[int, ...]
     advice: tuple[tuple[Condition, ...], ...]
+
+
+def server_key_id(key: bytes) -> bytes:
+    """The 16 bytes that name a server key, from its head: without the engine, before anything is stored.
+
+    Raises:
+        FrameError: not a server key of this version, or cut off.
+    """
+    if len(key) != SERVER_KEY_BYTES or key[:4] != KEY_MAGIC or key[4] != FORMAT:
+        raise FrameError("not a server key of this version, or cut off", where="server key", fix="send it again, whole")
+    return key[8:24]
+
+
+def check_question(sealed: bytes, kind: str, count: int, key_id: bytes) -> None:
+    """Whether bytes look like so many fresh values under a key: without the engine, before anything is stored.
+
+    Raises:
+        FrameError: cut off, of another version, type or number of values, or under another key.
+    """
+    code, digits = KINDS[kind]
+    fits = len(sealed) == 44 + 8 * digits * count
+    if not fits or sealed[:7] != VALUE_MAGIC + bytes([FORMAT, 1, code]) or sealed[24:28] != count.to_bytes(4, "little"):
+        raise FrameError(f"not {count} encrypted values {kind}", where="question", fix="encrypt them again")
+    if sealed[8:24] != key_id:
+        raise FrameError("encrypted under another key", where="question", fix="send that key first")
 
 
 class Server:
@@ -217,3 +245,19 @@ class Server:
         loaded = self.load(load), self.load(level)
         with translated("follow"):
             return self._key.answer(self._key.follow(*loaded, list(wishes), steps))
+
+    def prefer(self, costs: bytes, load: bytes, level: bytes, k: int, steps: tuple[int, int, int]) -> bytes:
+        """A plan by private costs (u8 an interval); the twin is `quietgrid.algorithms.schedule.encrypted.Prefer`."""
+        loaded = self.load(costs), self.load(load), self.load(level)
+        with translated("prefer"):
+            return self._key.answer(self._key.prefer(*loaded, k, steps))
+
+    def shave(self, counts: bytes, level: bytes, capacity: int) -> bytes:
+        """The lowest cap that can be kept; the twin is `quietgrid.algorithms.schedule.shaving.shave`.
+
+        Args:
+            counts: u4 an interval, as `shaving.counted` counts loads. level: one u4, steps. capacity: 1 to 10 steps.
+        """
+        loaded = self.load(counts), self.load(level)
+        with translated("shave"):
+            return self._key.answer(self._key.shave(*loaded, capacity))
