@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "quietgrid"
 PAGE = ROOT / "docs" / "reference" / "who-sees-what.md"
 STAGES = (
     "registry", "feeds", "meter", "household", "concentrator", "pes", "keyholder", "mdms", "billing", "balance",
-    "response", "settlement",
+    "insight", "response", "settlement",
 )  # fmt: skip
 FIELDS = ("Runs at", "Sees", "Never sees", "In", "Out")
 

@@ -19,7 +19,7 @@ SAME = {"SealedReadings": "Sealed"}
 # Nouns that belong to one stage and are not in the shared vocabulary.
 OF_A_STAGE = {
     "Publication", "Release", "Sealed", "Frame", "BlindSums", "Bill", "Tariff", "Ledger", "Question", "presence",
-    "ClaimAccount", "OwnClaims",
+    "ClaimAccount", "OwnClaims", "CommunityFigures",
 }  # fmt: skip
 
 

@@ -18,6 +18,8 @@ class Statistic(StrEnum):
     """Energy drawn, by kind of party."""
     TARIFFS = "tariffs"
     """Energy drawn, by tariff."""
+    PEERS = "peers"
+    """Energy drawn, by size of the connection and whether the home can feed in."""
     BANDS = "bands"
     """Energy drawn, by band of the day."""
     SPREAD = "spread"
@@ -29,12 +31,26 @@ STATISTIC_NAMES: Mapping[Statistic, str] = {
     Statistic.EXPORT: "Fed in",
     Statistic.KINDS: "Used, by kind of party",
     Statistic.TARIFFS: "Used, by tariff",
+    Statistic.PEERS: "Used, by homes alike",
     Statistic.BANDS: "Used, by band of the day",
     Statistic.SPREAD: "Homes, by what they used",
 }
 """As people read them."""
+SIZES_KW = (15, 30)
+"""Where the sizes of connections end: small and medium; all others are large."""
 EDGES_KWH = (0, 100, 200, 300, 400, 600, 1_000)
 """Where the classes of `Statistic.SPREAD` begin, kWh a period; the last is open."""
+
+
+def peers(connection_w: int, feeds_in: bool) -> str:
+    """The name of the homes alike: by what is certified of each, and by nothing that was measured.
+
+    >>> peers(14_500, True), peers(22_000, False), peers(48_000, False)
+    ('small connection, feeds in', 'medium connection', 'large connection')
+    """
+    size = next((name for name, most in zip(("small", "medium"), SIZES_KW, strict=True) if connection_w <= most * 1000),
+                "large")  # fmt: skip
+    return f"{size} connection" + (", feeds in" if feeds_in else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ class FeedTables(Tables):
             query = query.where(_answer.c.number < before)
         return [_read(row) for row in self._c.execute(query)]
 
+    def between(self, feed: str, start: int, end: int) -> list[tuple[int, int]]:
+        """(start of the interval, answer) of all intervals from `start` up to `end`, Unix seconds, in order."""
+        t = _answer.c
+        query = sa.select(t.starts, t.answer).where(t.feed == feed, t.starts >= start, t.starts < end)
+        return [(int(row.starts), int(row.answer)) for row in self._c.execute(query.order_by(t.starts, t.number))]
+
     def latest(self, feed: str) -> FeedAnswer | None:
         """The newest answer of a feed, if there is one."""
         return next(iter(self.answers(feed, 1)), None)

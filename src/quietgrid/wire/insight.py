@@ -6,7 +6,11 @@ from typing import ClassVar
 
 import msgspec
 
+from quietgrid.algorithms.insight import MONTH_UNIT_WH
 from quietgrid.crypto.public.envelope import Message
+from quietgrid.errors import InputError
+from quietgrid.model.insight import CommunityStatistics, PeerGroup, Spread
+from quietgrid.model.interval import Window
 
 
 class PeerRow(msgspec.Struct, array_like=True, frozen=True):
@@ -58,3 +62,26 @@ class CommunityFigures(Message, frozen=True):
     degree_days: list[int]
     advice: list[AdviceRule]
     published: float
+
+
+def statistics_in(figures: CommunityFigures) -> CommunityStatistics:
+    """What the figures say, for people.
+
+    Raises:
+        InputError: they do not hold their own group.
+    """
+    groups = tuple(
+        PeerGroup(row.name, row.words, row.homes, row.average_wh, row.margin_wh, row.epsilon_milli)
+        for row in figures.groups
+    )
+    group = next((one for one in groups if one.name == figures.group), None)
+    if group is None:
+        raise InputError("figures without their own group", where=figures.group, fix="ask again")
+    spread = Spread(
+        tuple(units * MONTH_UNIT_WH for units in figures.bands), tuple(figures.percents), figures.spread_month,
+        figures.spread_epsilon_milli, figures.spread_margin_homes,
+    )  # fmt: skip
+    return CommunityStatistics(
+        figures.month, Window(figures.first, figures.end, figures.resolution), group, groups, spread,
+        tuple(figures.profile_wh), figures.profile_homes, tuple(figures.degree_days),
+    )  # fmt: skip
