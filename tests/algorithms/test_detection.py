@@ -133,3 +133,30 @@ def test_what_cannot_be_learnt_from() -> None:
     silent = Series(np.full((START, 1), np.nan), QUIET.total_w[:START, :1], PER_DAY)
     with pytest.raises(InputError, match="no values"):
         calibrate(silent)
+
+
+def rough(seed: int, known: float = 1.0) -> Series:
+    """Groups whose loads have heavy tails; a share of the days is not known, each group its own."""
+    rng, quiet = np.random.default_rng(seed), town(49, 4, seed)
+    total = quiet.total_w + 700 * rng.laplace(size=quiet.total_w.shape)
+    gone = np.repeat(rng.random((49, 4)) >= known, PER_DAY, axis=0)
+    return Series(total * 1.01 + 40 * rng.standard_normal(total.shape), np.where(gone, np.nan, total), PER_DAY)
+
+
+@pytest.mark.parametrize("known", [1.0, 0.4])
+def test_after_five_weeks_false_alarms_are_as_rare_as_is_stated(known: float) -> None:
+    """One of each kind a month; forty fortnights, each learnt from five weeks only."""
+    counts = dict.fromkeys(Suspicion, 0)
+    for seed in range(40):
+        series = rough(seed, known)
+        for alarm in watch(series, calibrate(until(series, 35 * PER_DAY)), 35 * PER_DAY):
+            counts[alarm.suspicion] += 1
+    assert all(30 * number / (40 * 14) <= 1.3 for number in counts.values()), counts
+
+
+def test_where_few_days_are_known_thresholds_are_wider() -> None:
+    whole, few = (calibrate(until(rough(2, known), 35 * PER_DAY)) for known in (1.0, 0.4))
+    assert whole.days == 27
+    assert few.days < 15
+    assert few.surprise > 1.1 * whole.surprise
+    assert few.together > 1.1 * whole.together

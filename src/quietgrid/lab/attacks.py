@@ -123,6 +123,33 @@ def try_watch(series: Series, *, quiet_days: int = 61, months: int = 8, seed: in
     return Trials(named, Score(*sums.tolist()), score(watch(series, using, start), []), days)
 
 
+def false_alarms(series: Series, learnt: int = 35, ahead: int = 14, known: float = 1.0) -> dict[Suspicion, float]:
+    """Alarms a month of each kind on a time without attacks, as a young community has them: learn, watch a fortnight,
+    learn anew a fortnight later, and so on.
+
+    Args:
+        series: Without attacks. learnt, ahead: days to learn from and to watch. known: share of the days whose total is
+            whole, a group at a time; the others are dropped, as where homes are late.
+    """
+    day, total = series.per_day, series.total_w.copy()
+    gone = np.random.default_rng(3).random((len(total) // day + 1, total.shape[1])) >= known
+    total[np.repeat(gone, day, axis=0)[: len(total)]] = np.nan
+    whole = Series(series.head_w, total, day, series.wall)
+    found, watched = dict.fromkeys(Suspicion, 0), 0
+    for first in range(0, len(total) // day - learnt - ahead + 1, ahead):
+        now = first + learnt
+        using = calibrate(_part(whole, first * day, now * day))
+        back = min(now, 35)
+        for alarm in watch(_part(whole, (now - back) * day, (now + ahead) * day), using, back * day):
+            found[alarm.suspicion] += 1
+        watched += ahead
+    return {why: 30 * number / max(1, watched) for why, number in found.items()}
+
+
 def _until(series: Series, end: int) -> Series:
-    wall = None if series.wall is None else series.wall[:end]
-    return Series(series.head_w[:end], series.total_w[:end], series.per_day, wall)
+    return _part(series, 0, end)
+
+
+def _part(series: Series, first: int, end: int) -> Series:
+    wall = None if series.wall is None else series.wall[first:end]
+    return Series(series.head_w[first:end], series.total_w[first:end], series.per_day, wall)

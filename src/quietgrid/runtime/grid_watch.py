@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.detection import EVERYWHERE, Series, Suspicion, Watch, calibrate, watch
+from quietgrid.algorithms.detection import EVERYWHERE, FEW_DAYS, Series, Suspicion, Watch, calibrate, watch
 from quietgrid.balance import rules
 from quietgrid.balance.picture import head_w
 from quietgrid.balance.rules import Level, attack_levels
@@ -45,13 +45,14 @@ class Watching:
 
     Args:
         state: ``not measured`` (no head is), ``learning`` or ``watching``. days_left: until it has learnt.
-        groups: it watches. learnt_until: Unix seconds; None before.
+        groups: it watches. learnt_until: Unix seconds; None before. days: that it learnt loads from, those known.
     """
 
     state: str
     days_left: int = 0
     groups: tuple[str, ...] = ()
     learnt_until: float | None = None
+    days: float = 0.0
 
     @property
     def said(self) -> str:
@@ -59,7 +60,11 @@ class Watching:
         if self.state == "learning":
             return f"learning what is usual, {self.days_left} days left"
         if self.state == "watching":
-            return f"watching {', '.join(self.groups)}"
+            few = f", wider thresholds until {FEW_DAYS:.0f} are" if round(self.days) < FEW_DAYS else ""
+            return (
+                f"watching {', '.join(self.groups)}; set for one false alarm of each kind a month; "
+                f"{self.days:.0f} days of loads were known{few}"
+            )
         return "no head is measured"
 
 
@@ -95,7 +100,8 @@ class GridWatch:
             if self._using is None:
                 return Watching("learning", WEEK_DAYS - (end // self._per_day) % WEEK_DAYS)
             names = tuple(network.groups[row] for row in self._using[1].tolist())
-        return Watching("watching", 0, names, float(until * self._resolution))
+            days = self._using[2].days
+        return Watching("watching", 0, names, float(until * self._resolution), days)
 
     def levels(self, network: Network, end: int) -> list[Level]:
         """What it suspects now; nothing while it learns.

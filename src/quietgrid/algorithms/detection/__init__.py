@@ -3,6 +3,7 @@
 from quietgrid.algorithms.detection.features import Features, Normal, Series, features, learn
 from quietgrid.algorithms.detection.watch import (
     EVERYWHERE,
+    FEW_DAYS,
     Attack,
     Found,
     Score,
@@ -14,6 +15,6 @@ from quietgrid.algorithms.detection.watch import (
 )
 
 __all__ = [
-    "EVERYWHERE", "Attack", "Features", "Found", "Normal", "Score", "Series", "Suspicion", "Watch", "calibrate",
-    "features", "learn", "score", "watch",
+    "EVERYWHERE", "FEW_DAYS", "Attack", "Features", "Found", "Normal", "Score", "Series", "Suspicion", "Watch",
+    "calibrate", "features", "learn", "score", "watch",
 ]  # fmt: skip

@@ -27,6 +27,11 @@ EVERYWHERE = -1
 """Group of an alarm that is about all groups together."""
 MARGIN = 1.2
 """A threshold is so much above what the quiet time would have allowed; chosen on other quarters than are scored."""
+FEW_DAYS, WIDER = 28.0, 12.0
+"""Where fewer days were known, thresholds are wider by so much times what the reciprocals differ: the largest of few
+days is no bound for a month."""
+EARLIEST_DAYS, FULL_DAYS = 8, 28
+"""Days until a load is expected at all, and until it is as well as it ever is."""
 
 
 class Suspicion(StrEnum):
@@ -47,6 +52,7 @@ class Watch:
     Args:
         normal: See there. mismatch, drift, surprise: thresholds of one group. together: of all groups' surprise.
         false_a_month: alarms a month the quiet time had at these thresholds, per suspicion, before the margin.
+        days: of the quiet time, those whose loads were judged and known (mean of the groups).
     """
 
     normal: Normal
@@ -55,6 +61,7 @@ class Watch:
     surprise: float
     together: float
     false_a_month: float
+    days: float = FEW_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +96,21 @@ def calibrate(quiet: Series, false_a_month: float = 1.0) -> Watch:
         raise InputError(f"{false_a_month} false alarms a month", where="calibrate", fix="give a rate above 0")
     normal = learn(quiet)
     found = features(quiet, normal)
-    # the first four weeks have no full expectation; thresholds come from what lies after
-    start = 28 * quiet.per_day
-    allowed = false_a_month * (len(quiet) - start) / quiet.per_day / 30
-    views = (np.abs(found.mismatch), found.drift, np.abs(found.surprise), np.abs(_together(found))[:, None])
-    mismatch, drift, surprise, together = (MARGIN * _threshold(view[start:], allowed / 2) for view in views)
-    return Watch(normal, mismatch, drift, surprise, together, false_a_month)
+    # a load is expected best after four weeks; a short time is judged from earlier on, else there is nothing to judge
+    judged = min(FULL_DAYS, max(EARLIEST_DAYS, len(quiet) // quiet.per_day - FULL_DAYS)) * quiet.per_day
+    heads = np.isfinite(quiet.head_w) & np.isfinite(quiet.total_w)
+    loads = np.isfinite(quiet.total_w[judged:])
+
+    def threshold(view: Floats, known: NDArray[np.bool_]) -> float:
+        days = max(float(known.sum(axis=0).mean()) / quiet.per_day, 1.0)
+        wider = 1.0 + WIDER * max(0.0, 1 / days - 1 / FEW_DAYS)
+        return MARGIN * wider * _threshold(view, false_a_month / 2 * days / 30)
+
+    return Watch(
+        normal, threshold(np.abs(found.mismatch), heads), threshold(found.drift, heads),
+        threshold(np.abs(found.surprise[judged:]), loads), threshold(np.abs(_together(found))[judged:, None], loads),
+        false_a_month, float(loads.sum(axis=0).mean()) / quiet.per_day,
+    )  # fmt: skip
 
 
 def watch(series: Series, using: Watch, start: int = 0) -> list[Found]:

@@ -74,8 +74,8 @@ class GridStatus:
             acknowledged. breakers: all three, with what each does in `BREAKERS`. stop: the newest emergency stop.
         waiting: plans that wait for approval. away: parts that do not answer -> seconds.
         sensors: newest measurement of each sensor. sources: how gateways and devices stand; none where another process
-            takes their measurements. watch: how far the watch for attacks is. replaying: whether this process is a demo's
-        that replays history: its clock jumps ahead, and the newest state is as old as the jump.
+            takes their measurements. watch: how far the watch for attacks is.
+        replaying: whether this is a demo that replays history: its clock jumps, and the newest state lags behind it.
     """
 
     state: str
