@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from quietgrid.demo import Sample, load, replay_window
 from quietgrid.wire.series import Series, read_lcl
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 NO_DATA = "real data not found"
 NO_FHE = "quietgrid_fhe is not built (make fhe)"
