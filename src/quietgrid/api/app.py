@@ -16,6 +16,7 @@ from quietgrid.api.control import DemoControl
 from quietgrid.api.desk import evening
 from quietgrid.api.events import Hub
 from quietgrid.api.guard import Guard
+from quietgrid.api.openadr import create_vtn_app
 from quietgrid.api.problems import Problem, install
 from quietgrid.api.routes import assets as owned
 from quietgrid.api.routes import audit, bills, disputes, meters, own, published, readings, session, status, totals
@@ -24,11 +25,13 @@ from quietgrid.api.routes import feeds as watched
 from quietgrid.api.routes import governance as votes
 from quietgrid.api.routes import grid as operated
 from quietgrid.api.routes import metrics as counted
+from quietgrid.api.routes import storage as stored
 from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
 from quietgrid.api.settings import Settings
 from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.platform import Platform
+from quietgrid.wire.openadr3 import PREFIX as OPENADR
 
 PREFIX = "/api/v1"
 DESCRIPTION = """A local energy community without anyone seeing one household's readings.
@@ -102,8 +105,10 @@ def create_app(
         readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status,
         own, session, measured,
     )  # fmt: skip
-    for module in (*desks, watched, operated):
+    for module in (*desks, watched, operated, stored):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     app.include_router(counted.router, responses=_ERRORS)
+    if services.vtn is not None:
+        app.mount(OPENADR, create_vtn_app(services.vtn, services.settings))
     return app

@@ -20,7 +20,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 READING = "/api/v1/meters/reading"
 RECORDS = "/api/v1/meters/day-records"
+STATION_KEYS, STATION_READINGS = "/api/v1/storage/keys", "/api/v1/storage/readings"
 PAPERS = "/audit/proofs"
+OPENADR = "/openadr3/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -55,10 +57,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        sealed = scope["path"] in (READING, RECORDS)
+        sealed = scope["path"] in (READING, RECORDS, STATION_KEYS, STATION_READINGS)
         plain = PAPER_BYTES if scope["path"] == PAPERS else self._settings.body_bytes
+        openadr = scope["path"].startswith(OPENADR)
+        if openadr:
+            plain = self._settings.openadr_bytes
         limit = self._settings.reading_bytes if sealed else plain
-        dressed = self._dressed(send)
+        dressed = self._dressed(_as_json(send) if openadr else send)
         if _host(headers) not in self._settings.allowed_hosts:
             await _refuse(dressed, 421, encode(problem_for(421)))
             return
@@ -106,6 +111,18 @@ def _limited(receive: Receive, limit: int) -> Receive:
         return message
 
     return limited
+
+
+def _as_json(send: Send) -> Send:
+    """Refusals in the form of OpenADR, where a problem is plain JSON."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            named = [(k, b"application/json" if v == MEDIA.encode() else v) for k, v in message["headers"]]
+            message = {**message, "headers": named}
+        await send(message)
+
+    return sending
 
 
 def _host(headers: dict[bytes, bytes]) -> str:

@@ -19,7 +19,10 @@ from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.publishing import Publishing
+from quietgrid.runtime.storing import Storing
 from quietgrid.runtime.telemetry import Telemetry
+from quietgrid.runtime.vtn import Vtn
+from quietgrid.runtime.vtn_callbacks import Callbacks
 from quietgrid.wire.request_auth import AUDITOR, Nonces
 
 WAIT_S = 30.0
@@ -61,6 +64,11 @@ class Services:
         """What takes measurements of the grid; None where nobody measures."""
         self.feeds: FeedsWorker | None = None
         """What looks after the feeds; None without any."""
+        self.storing: Storing | None = None
+        """What plans stations' storages under encryption; None where none take part."""
+        callbacks = Callbacks(private=settings.openadr == "private")
+        self.vtn = None if settings.openadr == "off" else Vtn(self.store, platform.parts.clock.now, callbacks)
+        """The OpenADR VTN; None where it is off."""
         self._lock = lock or threading.RLock()
 
     @property

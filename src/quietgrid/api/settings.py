@@ -29,6 +29,8 @@ class Settings:
         four_eyes: Whoever started a billing run may not approve it.
         accounts: Lifetimes and limits of sign-ins. seller: on invoices; the community's name unless told.
         hosts: More host names to answer to. publishing: the numbers of published statistics.
+        openadr: The OpenADR VTN: ``off``; ``public``: on, callbacks by HTTPS on the public Internet only; ``private``:
+            callbacks anywhere. openadr_bytes: most of one of its requests. tokens_per_minute: of one client there.
     """
 
     public_url: str = "http://localhost:8000"
@@ -46,6 +48,9 @@ class Settings:
     seller: Seller | None = None
     hosts: tuple[str, ...] = ()
     publishing: PublishRules = field(default_factory=PublishRules)
+    openadr: str = "public"
+    openadr_bytes: int = 512 * 1024
+    tokens_per_minute: int = 30
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.public_url)

@@ -14,11 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from quietgrid.errors import ConflictError, NotFoundError
-from quietgrid.store.schema import BLOB, INT, NUMBER, PLATFORM, TEXT, Tables, column, insert_new, key, table
+from quietgrid.store.schema import BLOB, INT, NUMBER, PLATFORM, TEXT, Tables, column, insert_new, key, signed64, table, unsigned64
 
 _client = table(
     "openadr_client", PLATFORM, key("id", TEXT), column("name", TEXT), column("kind", TEXT), column("secret", BLOB),
-    column("made", NUMBER), column("by", TEXT), column("revoked", NUMBER, null=True),
+    column("made", NUMBER), column("by", TEXT), column("revoked", NUMBER, null=True), column("home", INT, null=True),
 )  # fmt: skip
 _token = table(
     "openadr_token", PLATFORM, key("token", BLOB), column("client", TEXT, sa.ForeignKey("openadr_client.id")),
@@ -50,7 +50,7 @@ class OpenAdrClient:
 
     Args:
         id, name: of it. kind: ``BL`` (business logic: runs programs) or ``VEN``. secret: its hash. made, by: when, by
-            whom. revoked: when it was shut out; None: it was not.
+            whom. revoked: when it was shut out; None: it was not. home: whose home it speaks for, None: for nobody's.
     """
 
     id: str
@@ -60,6 +60,7 @@ class OpenAdrClient:
     made: float
     by: str
     revoked: float | None = None
+    home: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ class OpenAdrTables(Tables):
 
     def add_client(self, client: OpenAdrClient) -> None:
         """Keep a new client; `ConflictError` if its id is taken."""
-        if insert_new(self._c, _client, [asdict(client)]) != 1:
+        home = None if client.home is None else signed64(client.home)
+        if insert_new(self._c, _client, [asdict(client) | {"home": home}]) != 1:
             raise ConflictError("this client id is taken", where=client.id, fix="choose another")
 
     def client(self, id: str) -> OpenAdrClient:
@@ -244,6 +246,16 @@ class OpenAdrTables(Tables):
         )
         return frozenset(self._c.execute(query).scalars())
 
+    def granted_to(self, targets: Sequence[str]) -> list[tuple[str, str]]:
+        """(VEN id, client) of every VEN that has been given at least one of these, itself or by a resource."""
+        whose = (
+            sa.select(_object.c.client)
+            .join(_target, sa.and_(_object.c.kind == _target.c.kind, _object.c.id == _target.c.id))
+            .where(_target.c.kind.in_(("VEN", "RESOURCE")), _target.c.target.in_(list(targets)))
+        )
+        vens = sa.select(_object.c.id, _object.c.client).where(_object.c.kind == "VEN", _object.c.client.in_(whose))
+        return [(id, client) for id, client in self._c.execute(vens.order_by(_object.c.number))]
+
     def queue(self, deliveries: Sequence[OpenAdrDelivery], most: int) -> int:
         """Have things told; how many were left out because a subscription (or MQTT) already waits for `most`."""
         left = 0
@@ -303,4 +315,5 @@ class OpenAdrTables(Tables):
 
 
 def _as_client(row: sa.Row[Any]) -> OpenAdrClient:
-    return OpenAdrClient(row.id, row.name, row.kind, bytes(row.secret), row.made, row.by, row.revoked)
+    home = None if row.home is None else unsigned64(row.home)
+    return OpenAdrClient(row.id, row.name, row.kind, bytes(row.secret), row.made, row.by, row.revoked, home)

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("made", NUMBER, nullable=False),
         sa.Column("by", TEXT, nullable=False),
         sa.Column("revoked", NUMBER, nullable=True),
+        sa.Column("home", INT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sqlite_strict=True,
     )
