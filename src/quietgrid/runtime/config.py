@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     publish_bound_kwh: int = Field(default=PublishRules().bound_wh // 1000, ge=1, le=1_000_000)
     """What a home's month is clipped at before noise: below it, large homes count for less; above it, noise grows."""
     openadr: Literal["off", "public", "private"] = "public"
-    """The OpenADR VTN: `off`; `public`: callbacks by HTTPS on the Internet; `private`: anywhere, for closed networks."""
+    """The OpenADR VTN: `off`; `public`: callbacks by HTTPS on the Internet only; `private`: to any address."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What is logged. Never a reading, a key or a ciphertext."""
 
