@@ -62,6 +62,8 @@ class Server(BaseHTTPRequestHandler):
             )
         elif path == "/replay/progress":
             self.answer(200, "text/html", render("partials/replay.html", PAGES["replay"][1]).encode())
+        elif path == "/community/sealed":
+            self.answer(200, "text/html", render("partials/sealed.html", PAGES["community-proof"][1]).encode())
         elif path == "/events":
             self.events()
         elif path.strip("/") in PAGES:

@@ -6,7 +6,7 @@ without scripts; with them they are live. Nothing of a request or answer is logg
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /bills/{n}/invoice.html
          /bills/{n}/invoice.pdf  /bills/{n}/proof.json  /privacy  /privacy.csv  /privacy.json  /privacy/{entry}
          /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events  /device
-         /events/privacy  /events/glance  /votes  /assets  /sign-in  /static/{path}
+         /events/privacy  /events/glance  /votes  /assets  /community (`community_routes`)  /sign-in  /static/{path}
     POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
          /consents/erase  /device  /bills/rewards  /votes/part  /votes/{number}  /assets/{number}/claim  /signout
 """
@@ -27,6 +27,7 @@ from starlette.routing import Route
 from quietgrid.errors import InputError, NotFoundError, QuietgridError
 from quietgrid.homeweb import (
     bills,
+    community_routes,
     consents,
     device,
     front,
@@ -94,6 +95,7 @@ def _routes(p: Pages) -> list[Route]:
         post("/votes/{number:int}", _vote),
         get("/assets", _assets),
         post("/assets/{number:int}/claim", _claim),
+        *community_routes.routes(p),
         post("/signout", _sign_out),
         Route("/events", p.live(HomeWatch), methods=["GET"]),
         Route("/events/privacy", p.live(lambda desk, _: PrivacyWatch(desk, reload=True)), methods=["GET"]),
@@ -290,6 +292,7 @@ def _backup(p: Pages, visit: Visit) -> Response:
 def _erase(p: Pages, visit: Visit) -> Response:
     consents.erase(visit.desk, visit.form)
     p.origin.homes.pop(visit.session.home, None)
+    p.community.forget(visit.session.home)
     p.origin.sessions.end_all([visit.session.home])
     answer = p.page("household/erased.html", p.base(None))
     return _forget(answer)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from quietgrid.errors import ForbiddenError, InputError, QuietgridError
+from quietgrid.homeweb.community import CommunityDesk
 from quietgrid.homeweb.desk import Desk
 from quietgrid.homeweb.live import Look, stream
 from quietgrid.homeweb.node import NodeReader
@@ -50,6 +51,7 @@ class Pages:
     def __init__(self, origin: Origin, settings: PageSettings) -> None:
         self.origin, self.settings = origin, settings
         self.node = NodeReader(settings.node)
+        self.community = CommunityDesk()
         self._desks: dict[int, Desk] = {}
 
     def desk(self, home: int) -> Desk:

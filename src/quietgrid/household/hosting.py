@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from quietgrid.household.claiming import HttpClaims
+from quietgrid.household.insight_link import HttpInsight
 from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpMeter, HttpPlatform, SignedClient
 from quietgrid.household.service import Home, HomeParts
 from quietgrid.household.steering import HttpDevice, HttpSignals
@@ -54,6 +55,7 @@ def open_homes(
                 HttpClaims(SignedClient(platform, *who)),
                 None if meters is None
                 else (HttpSignals(SignedClient(platform, *who)), HttpDevice(SignedClient(meters, *who))),
+                HttpInsight(SignedClient(platform, *who)),
             )
         )  # fmt: skip
     return homes

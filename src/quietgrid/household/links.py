@@ -24,7 +24,7 @@ account and no password between machines. Bodies are msgpack.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import httpx
@@ -32,7 +32,7 @@ import msgspec
 
 from quietgrid.crypto.public.envelope import Signed, decode
 from quietgrid.crypto.public.signatures import Identity
-from quietgrid.errors import QuietgridError, UnavailableError, VerificationError
+from quietgrid.errors import MissingExtraError, QuietgridError, TooManyError, UnavailableError, VerificationError
 from quietgrid.model.interval import Clock, SystemClock, Window
 from quietgrid.wire.keyholder_http import HOUSEHOLD_REGISTER, LEDGER
 from quietgrid.wire.links import error_of
@@ -45,7 +45,10 @@ T = TypeVar("T")
 FrameProof = tuple[bytes, int, list[bytes], bytes]
 """Encoded `Signed[Receipt]`, index in its batch, path, frame: as in `Omission`."""
 TIMEOUT_S = 20.0
+LONG_TIMEOUT_S = 180.0
+"""Of a large body: the other side may take long to read it."""
 MAX_ANSWER = 64 * 1024 * 1024
+PIECE = 256 * 1024
 
 
 class PlatformLink(Protocol):
@@ -129,9 +132,52 @@ class SignedClient:
         )
         return self._send(request, kind)
 
+    def get_json(self, path: str, kind: type[T]) -> T:
+        """GET and decode JSON, or the error that was answered."""
+        return self._json(self._answer(self._client.build_request("GET", path)), kind)
+
+    def post_json(self, path: str, message: object, kind: type[T]) -> T:
+        """POST a JSON body and decode the JSON answer."""
+        content, typed = msgspec.json.encode(message), {"Content-Type": "application/json"}
+        return self._json(self._answer(self._client.build_request("POST", path, content=content, headers=typed)), kind)
+
+    def put_file(self, path: str, content: bytes, kind: type[T], say: Callable[[int], None]) -> T:
+        """POST many bytes and decode the JSON answer.
+
+        Args:
+            say: told again and again how many bytes went out.
+        """
+
+        def pieces() -> Iterator[bytes]:
+            for at in range(0, len(content), PIECE):
+                yield content[at : at + PIECE]
+                say(min(at + PIECE, len(content)))
+
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(content))}
+        request = self._client.build_request("POST", path, content=pieces(), headers=headers, timeout=LONG_TIMEOUT_S)
+        return self._json(self._answer(request, content), kind)
+
+    def delete(self, path: str) -> None:
+        """DELETE; the error that was answered is raised."""
+        self._answer(self._client.build_request("DELETE", path))
+
     def _send(self, request: httpx.Request, kind: type[T]) -> T:
+        answer = self._answer(request)
+        try:
+            return msgspec.msgpack.decode(answer.content[:MAX_ANSWER], type=kind)
+        except msgspec.MsgspecError as error:
+            raise VerificationError("an answer cannot be read", where=request.url.path, fix="ask again") from error
+
+    def _json(self, answer: httpx.Response, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(answer.content[:MAX_ANSWER], type=kind)
+        except msgspec.MsgspecError as error:
+            raise VerificationError("an answer cannot be read", where=answer.url.path, fix="ask again") from error
+
+    def _answer(self, request: httpx.Request, content: bytes | None = None) -> httpx.Response:
+        """Sign and send. `content`: of a body that is sent in pieces."""
         target = request.url.raw_path.decode()
-        signed = (request.method, target, request.content)
+        signed = (request.method, target, request.content if content is None else content)
         request.headers["Authorization"] = authorization(
             self._identity, self._community, self._home, signed, self._clock.now()
         )
@@ -143,13 +189,30 @@ class SignedClient:
             ) from error
         if answer.status_code >= 400:
             raise _error(answer)
-        try:
-            return msgspec.msgpack.decode(answer.content[:MAX_ANSWER], type=kind)
-        except msgspec.MsgspecError as error:
-            raise VerificationError("an answer cannot be read", where=request.url.path, fix="ask again") from error
+        return answer
+
+
+class _Problem(msgspec.Struct):
+    """An RFC 9457 document, as far as it is read here."""
+
+    status: int
+    detail: str = ""
+    where: str = ""
+    fix: str = ""
+    rule: str = ""
 
 
 def _error(answer: httpx.Response) -> QuietgridError:
+    if answer.headers.get("content-type", "").startswith("application/problem+json"):
+        try:
+            said = msgspec.json.decode(answer.content, type=_Problem)
+        except msgspec.MsgspecError:
+            said = _Problem(answer.status_code, "the request was refused", answer.request.url.path)
+        if said.status == MissingExtraError.http_status:
+            return MissingExtraError(said.detail, where=said.where, fix=said.fix)
+        if said.status == TooManyError.http_status:
+            return UnavailableError(said.detail, where=said.where, fix=said.fix)
+        return error_of(Refusal(said.status, said.rule, said.detail, said.where, said.fix))
     try:
         return error_of(msgspec.msgpack.decode(answer.content, type=Refusal))
     except msgspec.MsgspecError:

@@ -28,6 +28,7 @@ from quietgrid.household.checking import (
 )
 from quietgrid.household.claiming import Claiming, ClaimsLink
 from quietgrid.household.following import Follower
+from quietgrid.household.insight_link import InsightLink
 from quietgrid.household.ledger import Entry, Explained, merge
 from quietgrid.household.links import HolderLink, MeterLink, PlatformLink
 from quietgrid.household.omissions import Complaint, OmissionReport, look
@@ -57,6 +58,7 @@ class HomeParts:
         platform: Link. holders: Links to keyholders 0, 1, 2. meters: link to our own; None where they have no port.
         claims: Link to the platform's claims; None where there are none.
         steering: Links to what our group is told and to our own device; None where nothing is steered.
+        insight: Link to published figures and encrypted comparing; None where there is none.
     """
 
     card: CommunityCard
@@ -68,6 +70,7 @@ class HomeParts:
     meters: MeterLink | None = None
     claims: ClaimsLink | None = None
     steering: tuple[SignalsLink, DeviceLink] | None = None
+    insight: InsightLink | None = None
 
 
 @dataclass(frozen=True)
@@ -363,7 +366,7 @@ class Home:
 
     def _billed(self, bill: BillView) -> Billed:
         book = self._book(bill.window)
-        prices = {v.feed: self._prices(v.feed, bill.window) for v in book.vectors if v.rule == "prices"}
+        prices = {v.feed: self.prices(v.feed, bill.window) for v in book.vectors if v.rule == "prices"}
         return Billed(bill, book, self.series(bill.window), prices)
 
     def _check_series(self, sealed: SealedSeries, asked: Window, register: int) -> None:
@@ -377,7 +380,12 @@ class Home:
             raise VerificationError("the book of another period was sent", where="book", fix="ask again")
         return book
 
-    def _prices(self, feed: str, window: Window) -> NDArray[np.int64]:
+    def prices(self, feed: str, window: Window) -> NDArray[np.int64]:
+        """Published prices of a feed, micro-money per kWh, int64 [t].
+
+        Raises:
+            VerificationError: some are not there, or not signed by the platform.
+        """
         out = np.zeros(len(window), np.int64)
         known = np.zeros(len(window), np.bool_)
         for signed in self.parts.platform.prices(feed, window):

@@ -176,9 +176,11 @@ function hatch(color) {
   return { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color };
 }
 
+const isBar = (series) => series.style === "bar" || series.style === "hatch";
+
 function seriesOption(series, spec) {
   const color = colour(series.color || "accent");
-  const bar = spec.kind === "bars" || series.style === "bar" || series.style === "hatch";
+  const bar = spec.kind === "bars" || isBar(series);
   const option = {
     name: series.name, type: bar ? "bar" : "line", data: series.data, stack: series.stack, connectNulls: false,
     itemStyle: { color }, emphasis: { disabled: true }, animation: false,
@@ -271,7 +273,7 @@ function cartesian(spec, width) {
       trigger: "axis", axisPointer: { lineStyle: { color: colour("line-strong") }, shadowStyle: { color: colour("line"), opacity: 0.4 } },
     },
     xAxis: {
-      type: "category", data: texts.map((text) => text.tick), ...axis, boundaryGap: spec.kind === "bars",
+      type: "category", data: texts.map((text) => text.tick), ...axis, boundaryGap: spec.kind === "bars" || spec.series.some(isBar),
       axisTick: { show: false }, splitLine: { show: false },
       axisLabel: { ...axis.axisLabel, hideOverlap: true, interval: spec.time ? tickFilter(texts, width) : "auto" },
     },
