@@ -203,6 +203,24 @@ def test_voltages_are_regulated_only_where_somebody_measures(town: Town, run: Gr
     assert run.set_points(clock.now() + run.voltage.valid_s) == []
 
 
+@pytest.mark.parametrize(("silent_s", "regulated"), [(0.0, False), (HOUR, True)])
+def test_in_a_demo_whose_clock_runs_ahead_voltages_are_regulated_all_the_same(
+    town: Town, run: GridRun, silent_s: float, regulated: bool
+) -> None:
+    """The demo's clock is three intervals ahead of what is closed, the plant's last word two of them old."""
+    clock, end = town.community.clock, town.sample.readings.window.end
+    narrow = Characteristic("narrow", (0.90, 0.92, 1.0, 1.1), (-1.0, 0.0, 0.0, 1.0), source="a test")
+    run.voltage, run.grid.silent_s = VoltageSettings(reactive=narrow), silent_s
+    clock.unix = float(end * 900)
+    town.community.measure(load(60, Window(end, end + 1, 900)).readings)
+    town.community.settle()
+    clock.unix = float((end + 3) * 900)
+    old = clock.now() - run.grid.rules.stale_s - 1
+    run.take([Measurement(MeasuredKind.FREQUENCY_MILLIHZ, "", 50_000, old, "relay")])
+    run.step()
+    assert bool(run.set_points(clock.now())) is regulated
+
+
 def test_set_points_end_by_themselves(town: Town, run: GridRun) -> None:
     now = town.community.clock.now()
     send(run, now, now + HOUR)

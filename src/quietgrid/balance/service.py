@@ -110,7 +110,7 @@ class Grid:
                     one = self._watch(tx, held, decide.grid_levels(state, self.rules, held), state.ends)
                     raised += one[0]
                     ended += one[1]
-            parts = decide.part_levels({**away, **self._stale(tx, at)}, self.rules)
+            parts = decide.part_levels({**away, **self.ages(tx, at)}, self.rules)
             one = self._watch(tx, tx.grid.held_alarms(), [*parts, *levels], at)
             turned = self._turn(tx, tx.grid.last_state(), away, at)
             self._lapse(tx, at)
@@ -139,8 +139,8 @@ class Grid:
         tx.grid.hold_alarms([one for one in changes.held if one not in held])
         return raised, len(changes.ended)
 
-    def _stale(self, tx: PlatformTx, now: float) -> dict[str, float]:
-        """Age of the newest measurement of every sensor; several kinds of one element are one sensor a kind."""
+    def ages(self, tx: PlatformTx, now: float) -> dict[str, float]:
+        """Age of the newest measurement of every sensor, seconds; several kinds of one element are one sensor a kind."""
         ages: dict[str, float] = {}
         for one in tx.grid.newest_measurements():
             name = sensor(one)

@@ -235,7 +235,7 @@ class GridRun:
         resolution = self._platform.parts.card.resolution
         with self._store.begin() as tx:
             stop, last = tx.grid.stop(), tx.grid.last_state()
-            fresh = any(at - one.at <= self.grid.rules.stale_s for one in tx.grid.newest_measurements())
+            fresh = any(age <= self.grid.rules.stale_s for age in self.grid.ages(tx, at).values())
             halted = stop is not None and stop.state is StopState.STOPPED
             if last is None or not fresh or halted or breaker(tx, "data").state is BreakerState.OPEN:
                 return
