@@ -159,7 +159,7 @@ class Terms:
     penalty_percent: int = 0
     cap_micro: int = 20_000_000
     notice_s: int = 7_200
-    longest_s: int = 14_400
+    longest_s: int = 7_200
     events_a_month: int = 8
     approve_wh: int = 500_000
     confidence_percent: int = 80

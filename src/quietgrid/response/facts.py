@@ -22,7 +22,7 @@ from quietgrid.algorithms.baseline import DayRule, look_back
 from quietgrid.algorithms.calendar import Calendar
 from quietgrid.algorithms.herd import MAX_EVENTS, check_events, slot_weights
 from quietgrid.errors import GateRefusal, InputError
-from quietgrid.model.interval import Window
+from quietgrid.model.interval import Window, zone
 from quietgrid.model.response import Event, Terms
 
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ class MonthFact:
 
     Args:
         events: ids. holders: homes, ascending. slots: (absolute slot, weight). days: d. step_cents: one step of a
-            weight is so many cents a kWh, times d.
+            weight is so many cents a kWh, times d. apart: whether its homes agreed to a number an event.
     """
 
     events: tuple[str, ...]
@@ -58,6 +58,21 @@ class MonthFact:
     slots: tuple[tuple[int, int], ...]
     days: int
     step_cents: int
+    apart: bool = False
+
+
+def month_subject(program: str, period: Window, tz: str) -> str:
+    """What a consent to the one number a home and month names.
+
+    >>> month_subject("evening", Window(1_627_320, 1_630_296, 900), "Europe/Berlin")
+    'evening/2016-06'
+    """
+    return f"{program}/{period.start_time.astimezone(zone(tz)):%Y-%m}"
+
+
+def event_subject(event: Event) -> str:
+    """What a consent to a number of one event names."""
+    return f"{event.program}/{event.id}"
 
 
 def rates_of(event: Event, terms: Terms) -> tuple[int, ...]:
@@ -170,19 +185,19 @@ def month_facts(
             program. each: homes that agreed to one number an event. leaf: its rules; what is found is added to it.
     """
     by_id = {part.event: part for part in parts}
-    wanted = {home: frozenset(ids) & by_id.keys() for home, ids in took.items()}
+    wanted = {home: frozenset(ids).intersection(by_id) for home, ids in took.items()}
     willing, left = herd(leaf.homes, [home for home, ids in wanted.items() if ids], leaf.k)
     patterns: defaultdict[frozenset[str], list[int]] = defaultdict(list)
     for home in willing:
         patterns[wanted[home]].append(home)
     out: list[MonthFact] = []
 
-    def ask(ids: Collection[str], holders: Sequence[int]) -> bool:
+    def ask(ids: Collection[str], holders: Sequence[int], apart: bool = False) -> bool:
         slots, step = vector([by_id[one] for one in sorted(ids)])
         if not holders or not leaf.take(slots, holders):
             return False
         days = len(next(iter(by_id.values())).days)
-        out.append(MonthFact(tuple(sorted(ids)), tuple(sorted(holders)), slots, days, step))
+        out.append(MonthFact(tuple(sorted(ids)), tuple(sorted(holders)), slots, days, step, apart))
         return True
 
     for ids, homes in sorted(patterns.items(), key=lambda item: (-len(item[1]), sorted(item[0]))):
@@ -191,6 +206,6 @@ def month_facts(
         if together and not ask(ids, together):
             left += together
         for one in sorted(ids) if apart else ():
-            if not ask([one], apart):
+            if not ask([one], apart, apart=True):
                 left += [home for home in apart if home not in left]
     return out, left

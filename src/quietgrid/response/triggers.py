@@ -99,3 +99,25 @@ def proposed(
         rate_of(program.terms, over), Cause.FORECAST,
         f"the forecast crosses {threshold.level} Wh an interval", EventState.PROPOSED, SYSTEM, SYSTEM, now,
     )  # fmt: skip
+
+
+def loaded(
+    program: Program, percent: int, now: float, notice_s: int, resolution: int, feeders: tuple[str, ...]
+) -> Event | None:
+    """The event that a loading of the grid starts now, if any: as soon as homes may be asked.
+
+    Args:
+        percent: of the fullest branch. feeders: leaves behind it.
+    """
+    threshold = program.threshold
+    if threshold is None or threshold.trigger is not Trigger.GRID or percent < threshold.level:
+        return None
+    first = -(-int(now + notice_s) // resolution)
+    span = Window(first, first + threshold.length, resolution)
+    begins = datetime.fromtimestamp(first * resolution, UTC)
+    over = 1000 * (percent - threshold.level) // max(threshold.level, 1)
+    return Event(
+        f"{program.id}-{begins:%Y%m%dT%H%MZ}", program.id, span, Target(program.region, feeders), 0,
+        rate_of(program.terms, over), Cause.GRID, f"a branch is loaded to {percent} percent", EventState.PROPOSED,
+        SYSTEM, SYSTEM, now,
+    )  # fmt: skip

@@ -62,7 +62,8 @@ _measured = table(
 _fact = table(
     "response_fact", PLATFORM, key("name", TEXT), column("program", TEXT), column("period", INT), column("leaf", TEXT),
     column("events", TEXT), column("holders", BLOB), column("signed", BLOB), column("question", BLOB),
-    column("state", TEXT), sa.Index("response_fact_by_period", "period"),
+    column("state", TEXT), column("days", INT), column("step_cents", INT),
+    sa.Index("response_fact_by_period", "period"),
 )  # fmt: skip
 _reward = table(
     "response_reward", PLATFORM, key("fact", TEXT), key("home", INT), column("number", INT),
@@ -75,8 +76,10 @@ class FactRow:
     """A registered fact: one number of each holder over some events.
 
     Args:
-        name: the vector's. program, period: of what (first slot of the billing period). leaf: name. events: ids.
-        holders: homes. signed: the `Signed[EventMessage]`, encoded. question: hash of the question, empty before.
+        name: the vector's, with its leaf. program, period: of what (first slot of the billing period). leaf: name.
+            events: ids.
+        holders: homes. signed: the `Signed[EventMessage]`, encoded. days, step_cents: see
+            `MonthFact`. question: hash of the question, empty before.
         state: ``registered``, ``opened``, or why the gate refused.
     """
 
@@ -87,6 +90,8 @@ class FactRow:
     events: tuple[str, ...]
     holders: tuple[int, ...]
     signed: bytes
+    days: int = 1
+    step_cents: int = 1
     question: bytes = b""
     state: str = "registered"
 
@@ -272,8 +277,8 @@ class ResponseTables(Tables):
             query = query.where(_fact.c.state == state)
         return [
             FactRow(r.name, r.program, r.period, r.leaf, tuple(msgspec.json.decode(r.events, type=list[str])),
-                    tuple(msgspec.msgpack.decode(r.holders, type=list[int])), bytes(r.signed), bytes(r.question),
-                    r.state)
+                    tuple(msgspec.msgpack.decode(r.holders, type=list[int])), bytes(r.signed), r.days,
+                    r.step_cents, bytes(r.question), r.state)
             for r in self._c.execute(query)
         ]  # fmt: skip
 
@@ -316,5 +321,6 @@ def _fact_row(fact: FactRow) -> dict[str, Any]:
     return {
         "name": fact.name, "program": fact.program, "period": fact.period, "leaf": fact.leaf,
         "events": _text(list(fact.events)), "holders": msgspec.msgpack.encode(list(fact.holders)),
-        "signed": fact.signed, "question": fact.question, "state": fact.state,
+        "signed": fact.signed, "question": fact.question, "state": fact.state, "days": fact.days,
+        "step_cents": fact.step_cents,
     }  # fmt: skip

@@ -62,6 +62,8 @@ def upgrade() -> None:
         sa.Column("signed", BLOB, nullable=False),
         sa.Column("question", BLOB, nullable=False),
         sa.Column("state", TEXT, nullable=False),
+        sa.Column("days", INT, nullable=False),
+        sa.Column("step_cents", INT, nullable=False),
         sa.PrimaryKeyConstraint("name"),
         sqlite_strict=True,
     )
