@@ -18,6 +18,7 @@ from quietgrid.api import Settings, create_app
 from quietgrid.api.standby import Door
 from quietgrid.client.keyholders import HttpKeyholder
 from quietgrid.demo import SHOWN_HOME
+from quietgrid.model.closed import GateRules
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
@@ -25,9 +26,12 @@ from quietgrid.runtime.driver import DemoDriver
 from quietgrid.runtime.feeding import FeedsWorker, ReporterFolders, feeds_at
 from quietgrid.runtime.founding import Folders, platform_database, read_card
 from quietgrid.runtime.grid import GridRun, GridWorker
+from quietgrid.runtime.insight import publish_quietly
+from quietgrid.runtime.insight_jobs import InsightJobs
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
+from quietgrid.runtime.storing import Storing, storing_at
 from quietgrid.runtime.telemetry import Telemetry, telemetry_at
 from quietgrid.store.leader import Leadership
 from quietgrid.web import mount
@@ -47,6 +51,7 @@ class Seat:
     Args:
         port: On 127.0.0.1. household_port: for links to the households' origin. keyholders: their addresses, in order.
         chain: address of the chain's node, or nothing. standby: answer 503 until no other leads (PostgreSQL only).
+        stations: addresses of the storage stations' keyholders, in order; none where they take no part.
     """
 
     port: int
@@ -54,6 +59,7 @@ class Seat:
     keyholders: Sequence[str]
     chain: str = ""
     standby: bool = False
+    stations: Sequence[str] = ()
 
 
 def serve(state: Path, seat: Seat, pace_s: float) -> None:
@@ -138,6 +144,10 @@ class _Serving:
         driver.listeners.append(lambda: looking.wake(clock.now()))
         self._telemetry: Telemetry | None = telemetry_at(platform, state, grid.network, grid, grid.set_points)
         services.telemetry = self._telemetry
+        self._insight = InsightJobs(platform, services.insight, folders.platform / "insight-keys")
+        services.insight_jobs = self._insight
+        driver.billed.append(lambda: publish_quietly(services.insight, "", "demo"))
+        services.storing = self._storing = _storing(state, seat, clock, chosen.rules())
         mount(self.app)
         self._going = False
 
@@ -154,14 +164,14 @@ class _Serving:
         self._going = True
         self._driver.start()
         self._looking.start()
-        for one in (self._chain, self._feeds, self._telemetry):
+        for one in (self._chain, self._feeds, self._telemetry, self._storing, self._insight):
             if one is not None:
                 one.start()
 
     def stop(self) -> None:
         """End what goes, and let go of the database, then of the lock."""
         if self._going:
-            for one in (self._telemetry, self._feeds, self._chain):
+            for one in (self._insight, self._storing, self._telemetry, self._feeds, self._chain):
                 if one is not None:
                     one.stop()
             self._driver.stop()
@@ -169,6 +179,13 @@ class _Serving:
         self._platform.close()
         if self._leadership is not None:
             self._leadership.close()
+
+
+def _storing(state: Path, seat: Seat, clock: ClockFile, rules: GateRules) -> Storing | None:
+    """What plans the stations' storages, where there are any. A standby has none: their database is a file."""
+    if not seat.stations or seat.standby:
+        return None
+    return storing_at(state, [HttpKeyholder(index, url) for index, url in enumerate(seat.stations)], clock, rules)
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:

@@ -20,7 +20,7 @@ MOST_NAME = 40
 
 
 class StationKey(Message, frozen=True):
-    """A station's server key, with which the platform computes and cannot read. It replaces the station's former one."""
+    """A station's server key, with which the platform computes and cannot read. It replaces the former one."""
 
     NAME: ClassVar[str] = "station-key"
     community: bytes
@@ -60,8 +60,8 @@ class PlanState(msgspec.Struct, frozen=True):
     """What has become of a question.
 
     Args:
-        id: hex, the question's hash. state: ``waiting``, ``done`` or ``failed``. place: in the queue, from 1; 0 where it
-            does not wait. cpu_s: what computing took. why: of a failure. answer: encrypted plan.
+        id: hex, the question's hash. state: ``waiting``, ``done`` or ``failed``. place: in the queue, from 1; 0: it does
+            not wait. cpu_s: what computing took. why: of a failure. answer: encrypted plan.
     """
 
     id: str

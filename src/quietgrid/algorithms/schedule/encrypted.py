@@ -209,7 +209,7 @@ class Greedy(_OfPrices):
 
 
 class Cheapest(_OfPrices):
-    """Charge in the cheapest intervals, give in the dearest, as many as picked. Their order is public: no encryption."""
+    """Charge in the cheapest intervals, give in the dearest, as many as picked. Their order is no secret."""
 
     words = "charges in the cheapest intervals, gives in the dearest; prices are public, load and level are private"
 

@@ -104,3 +104,30 @@ def flatten(load_wh: Sequence[int], level: int, k: int, steps: Steps) -> tuple[i
     for t in order[n - k :]:
         wishes[t] = GIVE
     return walk(load_wh, level, wishes, steps)
+
+
+def carry_out(
+    load_wh: Sequence[int], moves: Sequence[int], level_wh: int, steps: Steps, parts: int = 1
+) -> tuple[tuple[int, ...], int]:
+    """What a connection carries when a plan is followed with the load as it came, and what is left in the storage.
+
+    Args:
+        load_wh: Energy drawn, Wh, `parts` values an interval of the plan. moves: the plan. level_wh: in the storage.
+
+    Returns:
+        Wh as `load_wh`; the level at the end. A storage gives no more than the load takes, and never feeds in.
+
+    Example:
+        >>> carry_out((500, 100, 100), (1, -1, -1), 100, Steps(4, 300, 2000))
+        ((800, 0, 0), 200)
+    """
+    out, share = [], steps.step_wh // parts
+    for number, load in enumerate(load_wh):
+        move = moves[number // parts]
+        if move == CHARGE:
+            moved = min(share, steps.capacity * steps.step_wh - level_wh)
+        else:
+            moved = -min(share, load, level_wh) if move == GIVE else 0
+        level_wh += moved
+        out.append(load + moved)
+    return tuple(out), level_wh
