@@ -28,7 +28,7 @@ def test_one_key_a_home_and_one_home_a_key(store: PlatformStore) -> None:
         tx.insight.put_key(HOME, "a" * 32, 30, b"1")
         tx.insight.put_key(HOME, "b" * 32, 31, b"2")
         tx.insight.put_key(OTHER, "c" * 32, 32, b"3")
-        assert [(one.home, one.key_id) for one in tx.insight.keys()] == [(HOME, "b" * 32), (OTHER, "c" * 32)]
+        assert [(one.home, one.key_id) for one in tx.insight.all_keys()] == [(HOME, "b" * 32), (OTHER, "c" * 32)]
         assert tx.insight.key_of(1) is None
     with pytest.raises(IntegrityError), store.begin() as tx:
         tx.insight.put_key(OTHER, "b" * 32, 31, b"2")

@@ -39,6 +39,7 @@ class Permission(StrEnum):
     METERS = "see which meters there are, without readings"
     OWN_SERIES = "fetch the own sealed readings"
     OWN_BILLS = "see the own bills"
+    OWN_INSIGHT = "have the own home compared on encrypted numbers"
     BILLS = "see bills: a few sums a home and period"
     BILLING_RUN = "run billing"
     BILLING_APPROVE = "approve bills"
@@ -66,7 +67,7 @@ ALLOWED: Mapping[Role, frozenset[Permission]] = {
          _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.CHAIN, _P.GRID, _P.GRID_SIGNALS, _P.GRID_APPROVE, _P.STATUS, _P.DEMO}
     ),
     Role.HOUSEHOLD: frozenset(
-        {_P.OWN_SERIES, _P.OWN_BILLS, _P.PROOFS, _P.PUBLISHED, _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
+        {_P.OWN_SERIES, _P.OWN_BILLS, _P.OWN_INSIGHT, _P.PROOFS, _P.PUBLISHED, _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
     ),
     Role.AUDITOR: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.PUBLISHED, _P.CHAIN, _P.GRID,

@@ -22,6 +22,9 @@ READING = "/api/v1/meters/reading"
 RECORDS = "/api/v1/meters/day-records"
 STATION_KEYS, STATION_READINGS = "/api/v1/storage/keys", "/api/v1/storage/readings"
 PAPERS = "/audit/proofs"
+SERVER_KEY = "/api/v1/insight/keys"
+SERVER_KEY_LIMIT = 32 << 20
+"""A household's key for encrypted comparisons has 30 MB; it is read only from someone who may send one."""
 OPENADR = "/openadr3/"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
@@ -62,6 +65,8 @@ class Guard:
         openadr = scope["path"].startswith(OPENADR)
         if openadr:
             plain = self._settings.openadr_bytes
+        elif scope["path"] == SERVER_KEY and scope["method"] == "POST":
+            plain = SERVER_KEY_LIMIT
         limit = self._settings.reading_bytes if sealed else plain
         dressed = self._dressed(_as_json(send) if openadr else send)
         if _host(headers) not in self._settings.allowed_hosts:

@@ -14,6 +14,8 @@ from quietgrid.model.closed import GateRules
 from quietgrid.model.party import MemberList
 from quietgrid.runtime.feeding import FeedsWorker
 from quietgrid.runtime.grid import GridRun
+from quietgrid.runtime.insight import Insights
+from quietgrid.runtime.insight_jobs import InsightJobs
 from quietgrid.runtime.onchain import ChainWorker
 from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
@@ -26,6 +28,8 @@ from quietgrid.runtime.vtn_callbacks import Callbacks
 from quietgrid.wire.request_auth import AUDITOR, Nonces
 
 WAIT_S = 30.0
+INSIGHTS_PER_MINUTE = 6
+"""Encrypted questions, and server keys, of one home."""
 
 
 class Services:
@@ -51,6 +55,10 @@ class Services:
         self.periods = Periods(platform)
         self.own = OwnDesk(platform, self.periods)
         self.publishing = Publishing(platform, self.periods, settings.publishing)
+        self.insight = Insights(platform, self.publishing)
+        self.insight_jobs: InsightJobs | None = None
+        """What compares on encrypted numbers; None where nothing does."""
+        self.insight_rate = RateLimit(INSIGHTS_PER_MINUTE)
         self.grid = GridRun(platform, demo=settings.demo)
         self.accounts = Accounts(self.store, settings.accounts)
         self.nonces, self.signing = Nonces(), threading.Lock()

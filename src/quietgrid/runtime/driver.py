@@ -84,6 +84,8 @@ class DemoDriver:
         self._progress = Progress(total=plan.history // slots_per_day(platform.parts.card.resolution))
         self.listeners: list[Callable[[], None]] = []
         """Called after something new was opened."""
+        self.billed: list[Callable[[], None]] = []
+        """Called after a period was billed, while nothing else changes the platform."""
 
     # -- control ---------------------------------------------------------------------------------------------------
 
@@ -375,6 +377,8 @@ class DemoDriver:
                 if window.end <= self._plan.first + self._plan.history:
                     self._periods.approve(window, "demo")
                 self._done(step)
+                for listener in self.billed:
+                    listener()
 
 
 def made_up_prices(window: Window) -> list[int]:

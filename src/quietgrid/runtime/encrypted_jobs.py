@@ -25,13 +25,15 @@ import msgspec
 from quietgrid.errors import ConflictError, FrameError, InputError, NotFoundError, QuietgridError, TooManyError
 
 LOG = logging.getLogger("quietgrid.encrypted")
-WORK = {"storage": "quietgrid.balance.storing:answer"}
+WORK = {"storage": "quietgrid.balance.storing:answer", "insight": "quietgrid.insight.computing:answer"}
 """What can be computed: a function of (server, request)."""
 MAGIC, KEY_ID = b"QGFS", slice(8, 24)
 MOST_WAITING, MOST_KEYS, MOST_KEPT = 64, 64, 256
 MOST_S = 1_800.0
 """So long a computation may take: 60 s on an idle machine, more at the lowest priority on a busy one."""
 NICE = 19
+MOST_BYTES = 2 << 30
+"""Memory a computation may write to; a key takes 125 MB, a comparison with it 310 MB."""
 RETRY_S = 10
 
 
@@ -129,11 +131,13 @@ class EncryptedJobs:
 
     Args:
         keys: Where server keys are. finished: told (job, what came of it) in the worker's thread; what it raises is
-            logged, and the job is over.
+            logged, and the job is over. most: that wait at once. seconds: that one may take.
     """
 
-    def __init__(self, keys: KeyShelf, finished: Callable[[Job, Done], None], most: int = MOST_WAITING) -> None:
-        self._keys, self._finished, self._most = keys, finished, most
+    def __init__(
+        self, keys: KeyShelf, finished: Callable[[Job, Done], None], most: int = MOST_WAITING, seconds: float = MOST_S
+    ) -> None:
+        self._keys, self._finished, self._most, self._seconds = keys, finished, most, seconds
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -217,7 +221,7 @@ class EncryptedJobs:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         try:
-            out, _ = child.communicate(job.request, timeout=MOST_S)
+            out, _ = child.communicate(job.request, timeout=self._seconds)
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
@@ -258,7 +262,10 @@ def child(key: Path, work: str, request: bytes) -> bytes:
 
 
 def _main() -> None:
+    import resource
+
     os.nice(NICE)
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     sys.stdout.buffer.write(child(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer.read()))
 
 

@@ -38,11 +38,11 @@ _request = table(
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A home's server key, which lies in a file. Args: sha256: of it, 32 bytes. at, used_at: Unix seconds."""
+    """A home's server key, which lies in a file. Args: size: in bytes. sha256: of it, 32 bytes. at, used_at: Unix seconds."""
 
     home: int
     key_id: str
-    bytes: int
+    size: int
     sha256: bytes
     at: float
     used_at: float
@@ -87,7 +87,7 @@ class InsightTables(Tables):
         row = self._c.execute(sa.select(_key).where(_key.c.home == signed64(home))).first()
         return None if row is None else _as_key(row)
 
-    def keys(self) -> list[KeyRow]:
+    def all_keys(self) -> list[KeyRow]:
         """All keys, the one that was used longest ago first."""
         return [_as_key(row) for row in self._c.execute(sa.select(_key).order_by(_key.c.used_at, _key.c.key_id))]
 

@@ -13,6 +13,7 @@ from quietgrid.accounts import Permission, Viewer, require
 from quietgrid.api.auth import Asker, Kit
 from quietgrid.api.desk import bills as bills_desk
 from quietgrid.api.desk import grid as grid_desk
+from quietgrid.api.desk import insight as insight_desk
 from quietgrid.api.routes.meters import IDS, need
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import ForbiddenError, InputError
@@ -116,12 +117,27 @@ def _recover(kit: Kit, home: int, proof: list[bytes]) -> None:
     with kit.changing():
         kit.own.recover(home, proof)
     kit.accounts.sign_out_home(home)
+    insight_desk.forget_home(kit, home)
 
 
 @router.get("/published", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
 def published(kit: Kit, viewer: Asker) -> Response:
     """What published statistics the home's monthly figure entered: a `Signed[OwnParts]`."""
     return _answer(kit.publishing.own(_home(viewer, Permission.OWN_BILLS)))
+
+
+@router.get("/insight", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
+def insight(
+    kit: Kit,
+    viewer: Asker,
+    month: Annotated[str, Query(pattern=r"^([0-9]{4}-[0-9]{2})?$")] = "",
+    group: Annotated[str, Query(pattern=r"^[a-z0-9-]{1,60}$")] = "all",
+) -> Response:
+    """What the home is compared with: [`Signed[CommunityFigures]`, groups it is in, months].
+
+    The group ``peers`` stands for the smallest that the home is in.
+    """
+    return _answer(insight_desk.for_home(kit, viewer, month, group))
 
 
 @router.get("/signals", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
@@ -146,6 +162,7 @@ async def erase(request: Request, kit: Kit, viewer: Asker) -> Response:
 def _erase(kit: Kit, home: int, signed: Signed) -> None:
     with kit.changing():
         kit.own.erase(home, signed)
+    insight_desk.forget_home(kit, home)
 
 
 @router.get("/claims", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
