@@ -24,7 +24,7 @@ from quietgrid.model.schedule import HOUR_S, WHOLE
 from quietgrid.model.signal import Signal, SignalKind
 from quietgrid.store import VaultStore
 from quietgrid.wire.messages import CommunityCard
-from quietgrid.wire.steering import METER_DEVICE, NO_LIMIT, DeviceOrders, DeviceState, OwnSignals, signals_of
+from quietgrid.wire.steering import METER_DEVICE, NO_LIMIT, PUT_OFF, DeviceOrders, DeviceState, OwnSignals, signals_of
 
 DRAW_UNIT, FEED_UNIT = "draw_ppm", "feed_in_percent"
 CHOICE = "steering"
@@ -164,6 +164,7 @@ class Steering:
     def __init__(self, parts: SteeredHome, signals: SignalsLink, device: DeviceLink) -> None:
         self._parts, self._signals, self._device = parts, signals, device
         self._told: OwnSignals | None = None
+        self._events: dict[str, dict[int, tuple[int, int]]] = {}
 
     # -- what the home's people see and decide -----------------------------------------------------------------------
 
@@ -247,12 +248,57 @@ class Steering:
         self._told = told
         return self._send(self.state(), self.choice())
 
+    def take_part(self, event: str, slots: range, reserve_percent: int, share_percent: int) -> bool:
+        """Have the own device use less in these intervals, beside what the group is told; none: not any more.
+
+        Args:
+            reserve_percent: of the battery, kept for the home. share_percent: of what the home would draw, where it has
+                no battery: it is made up for afterwards.
+
+        Returns: Whether there is a device that can.
+        """
+        self._events.pop(event, None)
+        if len(slots):
+            self._events[event] = dict.fromkeys(slots, (reserve_percent, share_percent))
+        try:
+            return self._send(self.state(), self.choice())
+        except NotFoundError:  # neither a battery nor a roof: only what can be put off
+            return self._put_off()
+
+    def _put_off(self) -> bool:
+        """Orders for a home without a device of its own: put so many percent off, as a share of its use."""
+        wanted = {slot: share for one in self._events.values() for slot, (_, share) in one.items()}
+        resolution = self._parts.card.resolution
+        first = int(self._parts.clock.now()) // resolution
+        end = max(wanted, default=first - 1) + 1
+        draw = [-wanted.get(slot, 0) for slot in range(first, end)]
+        try:
+            self._device.order(DeviceOrders(first, resolution, draw, [NO_LIMIT] * len(draw), PUT_OFF))
+        except NotFoundError:
+            return False
+        return True
+
+    def _with_events(self, orders: DeviceOrders, state: DeviceState) -> DeviceOrders:
+        """Orders with what the home's events ask of its battery on top."""
+        asked = {slot: one for event in self._events.values() for slot, one in event.items() if slot >= orders.first}
+        if not asked or not state.capacity_wh:
+            return orders
+        end = max(orders.first + len(orders.draw_wh), max(asked) + 1)
+        more = end - orders.first - len(orders.draw_wh)
+        draw, most = [*orders.draw_wh, *[0] * more], [*orders.most_out_w, *[NO_LIMIT] * more]
+        reserve = state.capacity_wh * max(one[0] for one in asked.values()) // 100
+        each = min(state.power_w * state.resolution // HOUR_S, (state.capacity_wh - reserve) // len(asked))
+        for slot in asked:
+            draw[slot - orders.first] = min(draw[slot - orders.first], -each)
+        return DeviceOrders(orders.first, orders.resolution, draw, most, max(orders.reserve_wh, reserve))
+
     def _send(self, state: DeviceState, choice: Choice) -> bool:
         if self._told is None:
             first = int(self._parts.clock.now()) // state.resolution
             orders = DeviceOrders(first, state.resolution, [], [], 0)
         else:
             orders = orders_of(self._told, state, choice)
+        orders = self._with_events(orders, state)
         if _rest(state.told, orders.first) == _rest(orders, orders.first):
             return False
         self._device.order(orders)

@@ -27,7 +27,7 @@ from quietgrid.lab.source import Rows
 from quietgrid.model.interval import Window
 from quietgrid.model.readings import Readings
 from quietgrid.model.schedule import HOUR_S, Ints
-from quietgrid.wire.steering import MOST_INTERVALS, NO_LIMIT, DeviceDone, DeviceOrders, DeviceState
+from quietgrid.wire.steering import MOST_INTERVALS, NO_LIMIT, PUT_OFF, DeviceDone, DeviceOrders, DeviceState
 
 FILE = "doings"
 SHOWN = 96
@@ -35,6 +35,10 @@ SHOWN = 96
 BLOCK = 96 * STORAGE_DAYS
 _LENGTH = struct.Struct("<I")
 FREE_WH = 1 << 40
+FLEXIBLE_PERCENT = 50
+"""Of what a home without a battery draws, so much can be put off at most. An assumption of the simulation."""
+MADE_UP = 6
+"""In each interval after, one part in so many of what is left is made up for."""
 
 
 class Doing(msgspec.Struct, array_like=True, frozen=True):
@@ -51,6 +55,8 @@ class Doing(msgspec.Struct, array_like=True, frozen=True):
     level_wh: bytes
     off: list[bool]
     done: bytes
+    put_off: bool = False
+    """Rows without a battery: `level_wh` is what they still have to make up for."""
 
 
 class Doings:
@@ -128,6 +134,40 @@ class _Order:
     reserve_wh: int
 
 
+def put_off(rows: Sequence[int], asked: Mapping[int, _Order], debt: Mapping[int, int], readings: Readings) -> Doing:
+    """What homes without a battery do: use a share less in the intervals they are asked for, and make up for it after.
+
+    At most `FLEXIBLE_PERCENT` of what a home draws can be put off (washing, dishes, charging). It comes back after,
+    in each interval a sixth of what is left.
+
+    Args:
+        debt: row -> Wh it still has to make up for. readings: of the sample, all rows.
+    """
+    window = readings.window
+    change = np.zeros((len(rows), len(window)), np.int64)
+    left = np.array([debt.get(row, 0) for row in rows], np.int64)
+    done = np.zeros((len(rows), len(window), 3), np.int64)
+    for t, slot in enumerate(range(window.first, window.end)):
+        told = [asked[row].slots.get(slot, (0, NO_LIMIT))[0] if row in asked else 0 for row in rows]
+        share = np.minimum(-np.minimum(np.array(told, np.int64), 0), FLEXIBLE_PERCENT)
+        drawn = readings.imported_wh[list(rows), t]
+        less = drawn * share // 100
+        back = np.where(share > 0, 0, -(-left // MADE_UP))
+        change[:, t] = back - less
+        left = left + less - back
+        done[:, t] = np.stack([-share, change[:, t], np.zeros_like(share)], axis=1)
+    return Doing(
+        window.first,
+        window.end,
+        list(rows),
+        change.tobytes(),
+        left.tobytes(),
+        [False] * len(rows),
+        done.tobytes(),
+        True,
+    )
+
+
 class Devices:
     """The devices of the sample's homes. Thread-safe.
 
@@ -143,6 +183,7 @@ class Devices:
         self._level: dict[int, int] = {}
         self._done: dict[int, deque[DeviceDone]] = {}
         self._blocks: dict[int, Behind] = {}
+        self._debt: dict[int, int] = {}
         self._doings.refresh()
         for one in self._doings.kept:
             self._remember(one)
@@ -167,7 +208,10 @@ class Devices:
         if orders.resolution != self._resolution or count > MOST_INTERVALS or len(orders.most_out_w) != count:
             raise InputError("orders that cannot be", where="orders", fix="one value an interval in each column")
         with self._lock:
-            self._sizes(row, orders.first)
+            if orders.reserve_wh == PUT_OFF:
+                self._check_plain(row, orders.first)
+            else:
+                self._sizes(row, orders.first)
             before = self._orders.get(row)
             slots = {slot: one for slot, one in before.slots.items() if slot < orders.first} if before else {}
             for number, one in enumerate(zip(orders.draw_wh, orders.most_out_w, strict=True)):
@@ -208,6 +252,13 @@ class Devices:
             raise NotFoundError("there is neither a battery nor a roof", where="device", fix="nothing can be asked")
         return block, int(found[0])
 
+    def _check_plain(self, row: int, slot: int) -> None:
+        """A home without a battery that can put something off."""
+        block = self._behind(slot)
+        found = np.flatnonzero(block.rows == row)
+        if not 0 <= row < self._homes or (len(found) and block.capacity_wh[found[0]]):
+            raise NotFoundError("nothing here can be put off", where="device", fix="ask the battery")
+
     def _behind(self, slot: int) -> Behind:
         number = slot // BLOCK
         if number not in self._blocks:
@@ -221,15 +272,20 @@ class Devices:
             row: order for row, order in self._orders.items()
             if any(window.first <= slot < window.end for slot in order.slots)
         }  # fmt: skip
-        rows = sorted({*asked, *self._level})
-        if not rows:
+        plain = {row for row, order in asked.items() if order.reserve_wh == PUT_OFF} | {
+            row for row, debt in self._debt.items() if debt
+        }
+        rows = sorted({*asked, *self._level} - plain)
+        if not rows and not plain:
             self._doings.append(Doing(window.first, window.end, [], b"", b"", [], b""))
             return
         parts = []  # a block of the sample at a time
         start = window.first
         while start < window.end:
             end = min(window.end, (start // BLOCK + 1) * BLOCK)
-            parts.append(self._work(rows, asked, Window(start, end, self._resolution)))
+            part = Window(start, end, self._resolution)
+            parts += [self._work(rows, asked, part)] if rows else []
+            parts += [put_off(sorted(plain), asked, self._debt, self._rows(part))] if plain else []
             start = end
         for one in parts:
             self._doings.append(one)
@@ -271,6 +327,9 @@ class Devices:
 
     def _remember(self, one: Doing) -> None:
         levels = np.frombuffer(one.level_wh, np.int64).tolist()
+        if one.put_off:
+            self._debt.update(zip(one.rows, levels, strict=True))
+            return
         done = np.frombuffer(one.done, np.int64).reshape(len(one.rows), -1, 3)
         for row, level, off, mine in zip(one.rows, levels, one.off, done, strict=True):
             if off:

@@ -33,7 +33,7 @@ from quietgrid.response.facts import Leaf, event_subject, month_subject, parts_o
 from quietgrid.runtime.answering import EVENT
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
-from quietgrid.runtime.response import CONSENTED, Response
+from quietgrid.runtime.response import CONSENTED, Response, asked_of
 from quietgrid.store.response import FactRow
 from quietgrid.store.stores import PlatformTx
 from quietgrid.wire.columns import unpack_bits
@@ -94,9 +94,12 @@ class Verifying:
         self._response.tell("event.changed", kept)
         return True
 
-    def groups(self, event: Event, program: Program) -> list[str]:
-        """Leaves an event reaches, by name."""
-        names = self._platform.members(event.window.first).leaf_names
+    def groups(self, tx: PlatformTx, event: Event, program: Program) -> list[str]:
+        """Leaves in which an event asked somebody, by name; while it asks nobody yet, those it is for."""
+        members = self._platform.members(event.window.first)
+        asked = np.array(asked_of(tx, event.id), np.uint64)
+        here = np.unique(members.leaves[np.isin(members.homes, asked)]).tolist()
+        names = tuple(members.leaf_names[leaf] for leaf in here) if here else members.leaf_names
         for target in (program.target, event.target):
             if target.feeders:
                 names = tuple(name for name in names if name in target.feeders)

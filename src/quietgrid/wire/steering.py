@@ -19,6 +19,8 @@ METER_DEVICE = "/v1/device"
 """Where the device behind a meter says what it is (GET) and takes orders (POST)."""
 MOST_INTERVALS = 2 * 96 * 15
 NO_LIMIT = -1
+PUT_OFF = -1
+"""A reserve that says: there is no battery, `draw_wh` is the share of the home's use to put off, in percent below 0."""
 
 
 class SignalRow(msgspec.Struct, array_like=True, frozen=True):
@@ -50,7 +52,7 @@ class DeviceOrders(msgspec.Struct, frozen=True):
     Args:
         first: absolute slot. resolution: seconds. draw_wh: n, to draw more than the home needs, or (negative) to give
             more. most_out_w: n, the most the home may feed in; `NO_LIMIT`: no limit. reserve_wh: nothing is given on
-            request below it.
+            request below it; `PUT_OFF`: see there.
     """
 
     first: int
