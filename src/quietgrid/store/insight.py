@@ -38,7 +38,7 @@ _request = table(
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A home's server key, which lies in a file. Args: size: in bytes. sha256: of it, 32 bytes. at, used_at: Unix seconds."""
+    """A home's server key, which lies in a file. Args: sha256: of it, 32 bytes. at, used_at: Unix seconds."""
 
     home: int
     key_id: str
