@@ -25,7 +25,7 @@ def publish(
     *statistic: str, month: str = "", epsilon: float | None = None, listed: Listed = False, state: Path | None = None,
     as_json: Json = False,
 ) -> int:  # fmt: skip
-    """Publish statistics of a month: use, export, kinds, tariffs, bands, spread. What is published stays as it is.
+    """Publish statistics of a month: use, export, kinds, tariffs, peers, bands, spread; each once for ever.
 
     A sum of 100 homes or more is published as it is; fewer get noise, which each home pays from its yearly budget.
 
