@@ -140,7 +140,7 @@ class Grid:
         return raised, len(changes.ended)
 
     def ages(self, tx: PlatformTx, now: float) -> dict[str, float]:
-        """Age of the newest measurement of every sensor, seconds; several kinds of one element are one sensor a kind."""
+        """Seconds since each sensor's newest measurement; several kinds of one element are one sensor a kind."""
         ages: dict[str, float] = {}
         for one in tx.grid.newest_measurements():
             name = sensor(one)

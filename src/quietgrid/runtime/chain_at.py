@@ -174,6 +174,7 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     anchoring = Anchoring(parts.store, platform.keyholders, parts.clock, queue)
     anchoring.again()
     tasks: list[Callable[[], object]] = [anchoring.step]
+    paid_from: Treasury | None = None
     if folder.holds(*SIGNERS, *PAYEES):
         paid_from = treasury(folder, Chain(url), onchain.addresses)
         floor = platform.floors.today(parts.clock).k
@@ -184,8 +185,8 @@ def work_at(folder: ChainFolder, url: str, platform: Platform, confirmations: in
     held = [f"guardian-{number}" for number in range(GUARDIANS)]
     guardians = [folder.held(name) for name in held] if folder.holds(*held) else []
     depth = confirmations or (1 if onchain.node.chain_id() == CHAIN_ID else DEEP)
-    tasks.append(GridOnChain(parts.store, onchain, parts.clock, guardians, depth).step)
-    return ChainWork(onchain, tasks)
+    grid = GridOnChain(parts.store, onchain, parts.clock, guardians, depth, paid_from)
+    return ChainWork(onchain, [*tasks, grid.step], grid.reset)
 
 
 def story(folder: ChainFolder, store: PlatformStore, paid_from: Treasury) -> ChainStory:

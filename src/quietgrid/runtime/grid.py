@@ -30,6 +30,7 @@ from quietgrid.model.limits import Limits
 from quietgrid.model.network import Floats, Network, Rows
 from quietgrid.model.operation import BreakerState, GridState, Standing, StopState
 from quietgrid.runtime.grid_limits import newest_limits
+from quietgrid.runtime.grid_market import market_said
 from quietgrid.runtime.grid_network import pack, unpack
 from quietgrid.runtime.grid_planning import Planning
 from quietgrid.runtime.grid_totals import GroupFlow, group_totals, newest_flows
@@ -46,7 +47,8 @@ TAPS_BACK_S = 6 * 3_600.0
 """So far back tap changes are looked for; older ones are seen by every state."""
 SILENT_S = 30.0
 """In the demo, whose clock jumps: what said something within so many real seconds is not stale."""
-CONTRACT, MOST_EVENTS = "GridManagement", 1_000
+DEMO_VALID_S = 8 * 900.0
+"""In the demo an interval passes in seconds: set-points must outlast a look that comes late."""
 FEED = "prices"
 """Part: prices of the coming interval are not known."""
 
@@ -65,7 +67,7 @@ class GridRun:
         self.grid = Grid(self._store, self._clock, rules, silent_s=SILENT_S if demo else 0.0)
         self.decisions = Decisions(self.grid)
         self.planning = Planning(self._store, self._clock, platform.parts.card.resolution, self.network)
-        self.voltage = VoltageSettings()
+        self.voltage = VoltageSettings(valid_s=DEMO_VALID_S) if demo else VoltageSettings()
         card = platform.parts.card
         self.watching = GridWatch(self._store, card.resolution, card.tz)
         """Looks for attacks in heads and totals."""
@@ -130,19 +132,8 @@ class GridRun:
         if own.state is BreakerState.OPEN:
             return False, own.why
         with self._store.read() as tx:
-            said = tx.chain.events(contract=CONTRACT, limit=MOST_EVENTS)
-        stopped: bool | None = None
-        circuits: dict[str, bool] = {}
-        for event in said:  # the newest first: what was said last counts
-            if event.name in ("GridStopped", "GridResumed") and stopped is None:
-                stopped = event.name == "GridStopped"
-            elif event.name in ("CircuitBroken", "CircuitReset"):
-                circuits.setdefault(str(event.values.get("regionCode")), event.name == "CircuitBroken")
-        if stopped:
-            return False, "stopped on the chain: a vote ends it"
-        if any(circuits.values()):
-            return False, "a circuit is broken on the chain: the operator's account resets it"
-        return True, ""
+            said = market_said(tx)
+        return not said.why, said.why
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

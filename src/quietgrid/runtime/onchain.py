@@ -205,6 +205,8 @@ class ChainWork:
 
     onchain: OnChain
     tasks: Sequence[Callable[[], object]] = ()
+    reset: Callable[[str], str] | None = None
+    """Closes circuits that are broken (`GridOnChain.reset`): who decided it -> the transaction."""
 
 
 class ChainWorker:
@@ -220,6 +222,8 @@ class ChainWorker:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chain", daemon=True)
         self.chain: OnChain | None = None
+        self.reset: Callable[[str], str] | None = None
+        """See `ChainWork`; None before the node was found."""
         self.note = "looking for the chain's node"
 
     def start(self) -> None:
@@ -236,7 +240,7 @@ class ChainWorker:
         while not self._stop.is_set():
             try:
                 work = work or self._prepare()
-                self.chain = work.onchain
+                self.chain, self.reset = work.onchain, work.reset
                 for task in work.tasks:
                     task()
                 report = work.onchain.step()

@@ -216,3 +216,17 @@ def test_a_set_point_shows_at_once_and_is_not_reported_twice(plant: Callable[[in
     one.parts.controls.write((SetPointKind.TAP, "Transformer"), 2)
     assert one.step() == []
     assert (before.value, one.latest[MeasuredKind.TAP, "Transformer"].value) == (-1, 2)
+
+
+def test_intervals_that_are_over_are_worked_out_by_what_held_in_them(plant: Callable[[int], Plant]) -> None:
+    """The demo's clock is ahead of what meters have delivered: a set-point of now is not for the intervals before."""
+    one, tap = plant(8), (SetPointKind.TAP, "Transformer")
+
+    def at(slots: int) -> float:
+        return (FIRST + slots) * 900.0
+
+    one.parts.controls.told([SetPoint("1", *tap, 0, at(2), at(20))], at(2))
+    one.parts.controls.told([SetPoint("2", *tap, 1, at(4), at(20))], at(4))
+    one.parts.controls.told([], at(6))  # cut: the second would have held for longer
+    said = {int(m.at) // 900 - FIRST: m.value for m in one.step() if m.kind is MeasuredKind.TAP}
+    assert said == {0: -1, 1: -1, 2: 0, 3: 0, 4: 1, 5: 1, 6: -1, 7: -1}

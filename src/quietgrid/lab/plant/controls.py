@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from math import inf
 
 from quietgrid.model.grid import SetPoint, SetPointKind
 from quietgrid.model.network import Network, UnitKind
 
 Target = tuple[SetPointKind, str]
 SILENCE_S = 30.0
+KEPT = 600
+"""Set-points a device remembers: the plant works out intervals that are over, and each by what held in it."""
 
 
 def safe_values(network: Network) -> dict[Target, int]:
@@ -47,15 +52,23 @@ class Controls:
         self.safe = dict(safe)
         self._silence_s, self._monotonic = silence_s, monotonic
         self._lock = threading.Lock()
-        self._points: dict[Target, SetPoint] = {}
+        self._points: dict[Target, deque[SetPoint]] = {}
         self._written: dict[Target, int] = {}
         self._fallen = True
         self._heard = {"gateway": float("-inf"), "registers": float("-inf")}
 
-    def told(self, points: Iterable[SetPoint]) -> None:
-        """Take all set-points that hold (an answer to telemetry): the others are over."""
+    def told(self, points: Iterable[SetPoint], at: float = inf) -> None:
+        """Take all set-points that hold (an answer to telemetry): the others are over. Args: at: since when, unix."""
         with self._lock:
-            self._points = {(p.kind, p.element): p for p in points if (p.kind, p.element) in self.safe}
+            holding = {(p.kind, p.element): p for p in points if (p.kind, p.element) in self.safe}
+            for target in {*holding, *self._points}:
+                kept, new = self._points.setdefault(target, deque(maxlen=KEPT)), holding.get(target)
+                if kept and (new is None or new.id != kept[-1].id) and kept[-1].end > at:
+                    kept[-1] = replace(kept[-1], end=at)
+                if new is not None and (not kept or new.id != kept[-1].id):
+                    kept.append(new)
+                elif new is not None:
+                    kept[-1] = new
             self._heard["gateway"] = self._monotonic()
 
     def write(self, target: Target, value: int) -> None:
@@ -70,11 +83,13 @@ class Controls:
             self._fallen = False
 
     def at(self, unix: float) -> dict[Target, int]:
-        """What holds at a moment. Registers go over the gateway's answers."""
+        """What holds at a moment, or held: as it was told until now. Registers go over the gateway's answers."""
         with self._lock:
             now, found = self._monotonic(), dict(self.safe)
             if now - self._heard["gateway"] <= self._silence_s:
-                found |= {t: p.value for t, p in self._points.items() if p.start <= unix < p.end}
+                for target, kept in self._points.items():
+                    held = next((p for p in reversed(kept) if p.start <= unix < p.end), None)
+                    found |= {} if held is None else {target: held.value}
             if now - self._heard["registers"] <= self._silence_s:
                 found |= self._written
             elif not self._fallen:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +89,24 @@ class Plant:
         start = max(self._at, over - CATCH_UP_DAYS * DAY_S // parts.resolution)
         found: list[Measurement] = []
         if start < over:
-            for first in range(start, over, PIECE):
-                found += self._work(first, min(first + PIECE, over), controls, faults)
+            for first, end, held in self._pieces(start, over):
+                found += self._work(first, end, held, faults)
             self._at = over
         elif (controls, faults) != self._known and self._at > parts.first:
             self._work(self._at - 1, self._at, controls, faults)
         self._known = controls, faults
         return found
+
+    def _pieces(self, start: int, end: int) -> Iterator[tuple[int, int, dict[Target, int]]]:
+        """[start, end) in pieces in which the same set-points held, each by what held in the middle of its intervals:
+        an interval is worked out when it is long over."""
+        resolution, at = self.parts.resolution, start
+        held = self.parts.controls.at((start + 0.5) * resolution)
+        for slot in range(start + 1, end + 1):
+            then = held if slot == end else self.parts.controls.at((slot + 0.5) * resolution)
+            if slot == end or then != held or slot - at >= PIECE:
+                yield at, slot, held
+                at, held = slot, then
 
     def _work(self, first: int, end: int, controls: dict[Target, int], faults: list[Fault]) -> list[Measurement]:
         parts = self.parts
@@ -169,7 +180,8 @@ def _send(link: GatewayLink, waiting: deque[Measurement], controls: Controls) ->
     """Send the oldest that waits; whether the platform answered."""
     part = [waiting.popleft() for _ in range(min(MOST_ROWS, len(waiting)))]
     try:
-        controls.told(set_points_of(link.send(part)))
+        answer = link.send(part)
+        controls.told(set_points_of(answer), answer.at)
     except UnavailableError:
         waiting.extendleft(reversed(part))
         return False
