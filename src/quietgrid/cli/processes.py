@@ -6,9 +6,13 @@ import logging
 import signal
 from pathlib import Path
 from types import FrameType
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from quietgrid.cli.output import command_app
 
+StationKeyholders = Annotated[list[str] | None, Parameter(negative="")]
 platform = command_app("platform", "Run the platform: concentrator, PES, MDMS, billing, API and pages.")
 household = command_app("household", "Run the households' own side.")
 fleet = command_app("fleet", "Run the simulated meters.")
@@ -27,7 +31,7 @@ def _start(state: Path | None) -> Path:
 @platform.command(name="serve")
 def serve_platform(
     *, port: int, household_port: int, keyholder: list[str], state: Path | None = None, pace: float = 5.0,
-    chain: str = "", standby: bool = False,
+    chain: str = "", standby: bool = False, station_keyholder: StationKeyholders = None,
 ) -> int:  # fmt: skip
     """Run the platform of the demo in a state folder until SIGTERM.
 
@@ -39,10 +43,11 @@ def serve_platform(
         pace: Seconds a live interval takes.
         chain: Address of the chain's node; without it nothing is anchored.
         standby: Wait until no other platform process leads, then take its place (PostgreSQL only).
+        station_keyholder: Address of each keyholder of the storage stations, in order; without them none takes part.
     """
     from quietgrid.web.serve import Seat, serve
 
-    serve(_start(state), Seat(port, household_port, keyholder, chain, standby), pace)
+    serve(_start(state), Seat(port, household_port, keyholder, chain, standby, station_keyholder or ()), pace)
     return 0
 
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 from quietgrid.accounts import Accounts, Role
 from quietgrid.chain.find import CHAIN_ID, find
+from quietgrid.crypto.public.fhe import is_built
 from quietgrid.demo import SHOWN_HOME
 from quietgrid.errors import ConfigError, MissingExtraError
 from quietgrid.homeweb import issue_link
@@ -43,6 +44,8 @@ class Ports:
     meters: int = 0
     chain: int = 0
     """0: there is no local chain."""
+    stations: tuple[int, ...] = ()
+    """Of the storage stations' keyholders; empty: no station takes part."""
 
     def keyholder_urls(self) -> list[str]:
         """Addresses of the three."""
@@ -69,9 +72,16 @@ def choose_ports(state: Path, wanted: int) -> Ports:
         at += 1
     meters = free_port(at)
     chain = free_port(meters + 1) if local_chain() else 0
-    ports = Ports(platform, household, (holders[0], holders[1], holders[2]), meters, chain)
+    stations: tuple[int, ...] = ()
+    if (state / "stations" / "commissioning").exists() and load().stations != "off" and is_built():
+        at = max(meters, chain)
+        for _ in range(3):
+            at = free_port(at + 1)
+            stations += (at,)
+    ports = Ports(platform, household, (holders[0], holders[1], holders[2]), meters, chain, stations)
     (state / "run").mkdir(exist_ok=True, mode=0o700)
     named = {"platform": platform, "household": household, "keyholders": holders, "meters": meters, "chain": chain}
+    named |= {"stations": stations}
     (state / "run" / "ports.json").write_text(json.dumps(named))
     return ports
 
@@ -95,7 +105,7 @@ def read_ports(state: Path) -> Ports:
     except FileNotFoundError as error:
         raise ConfigError("no demo was started here", where=str(state), fix="run `quietgrid up`") from error
     holders, more = tuple(data["keyholders"]), (data.get("meters", 0), data.get("chain", 0))
-    return Ports(data["platform"], data["household"], holders, *more)
+    return Ports(data["platform"], data["household"], holders, *more, tuple(data.get("stations", ())))
 
 
 def people_links(demo: DemoState, ports: Ports) -> Links:
@@ -127,6 +137,7 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
         supervisor.add(f"keyholder-{index}", "keyholder", "serve", *where, *peers)
     platform_url = f"http://{HOST}:{ports.platform}"
     own = ["--port", str(ports.platform), "--household-port", str(ports.household), "--pace", str(pace_s)]
+    own += [word for port in ports.stations for word in ("--station-keyholder", f"http://{HOST}:{port}")]
     chosen = load().chain
     node = f"http://{HOST}:{ports.chain}" if ports.chain else "" if chosen in ("local", "off") else chosen
     supervisor.add("platform", "platform", "serve", *own, *holders, *(["--chain", node] if node else []))
@@ -142,9 +153,33 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
         for index in range(REPORTERS):
             own = ["--index", str(index), "--platform", platform_url, "--demo-clock", *book]
             supervisor.add(f"reporter-{index}", "feed", "report", *own)
+    if ports.stations:
+        _add_stations(supervisor, state, ports, platform_url)
     if ports.chain:
         supervisor.add("chain", "chain", "node", "--port", str(ports.chain))
     return supervisor
+
+
+def _add_stations(supervisor: Supervisor, state: Path, ports: Ports, platform_url: str) -> None:
+    """The storage stations, and the three keyholders of their own community."""
+    folders = Folders(state / "stations")
+    for index in range(3):
+        where = ["--index", str(index), "--port", str(ports.stations[index]), "--demo-clock"]
+        where += ["--folder", str(folders.keyholder(index)), "--card", str(folders.card)]
+        peers = [
+            word for i, port in enumerate(ports.stations) if i != index
+            for word in ("--peer", f"{i}=http://{HOST}:{port}")
+        ]  # fmt: skip
+        supervisor.add(f"stations-keyholder-{index}", "keyholder", "serve", *where, *peers)
+    supervisor.add("stations", "schedule", "stations", "--platform", platform_url)
+
+
+def _found_stations(state: Path, demo: DemoState, rules: GateRules) -> None:
+    """Found the storage stations where the demo's readings are the sample's and the engine is built."""
+    if demo.plan.made_up and load().stations != "off" and is_built():
+        from quietgrid.lab.stations import found_stations  # heavy
+
+        found_stations(state, demo.plan, rules)
 
 
 def obey(state: Path) -> bool:
@@ -185,6 +220,7 @@ def up(  # noqa: PLR0913  (what a person may choose)
     found_plant(state, demo.plan)
     slot_s = read_card(demo.folders.card).resolution
     prepare_reporters(state, demo.plan.first * slot_s, demo.plan.history * slot_s // DAY_S, load().feeds)
+    _found_stations(state, demo, rules or GateRules())
     ports = choose_ports(state, port)
     links = people_links(demo, ports)
     for pattern in ("*.stopped", "carry*-on.*"):

@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """How deep a block counts as confirmed; 0: 1 on the local chain, 12 elsewhere."""
     feeds: str = "sample"
     """What the demo's reporters watch: `sample`, a file in Alliander's form (.csv, .csv.gz), or `off`."""
+    stations: Literal["sample", "off"] = "sample"
+    """Storage stations of the demo, planned under encryption (where `make fhe` was run): `sample`, or `off`."""
     database: str = ""
     """Address of the platform's PostgreSQL; empty: SQLite in the state folder."""
     publish_epsilon: float = Field(default=PublishRules().epsilon_milli / 1000, ge=0.001, le=10)

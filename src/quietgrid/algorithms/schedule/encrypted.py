@@ -125,8 +125,23 @@ class Engine(Protocol):
     def shave(self, counts: bytes, level: bytes, capacity: int) -> bytes:
         """Keep the lowest cap that can be kept."""
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else the server can do: compare, add, select, rank, look up."""
+    def load(self, sealed: bytes) -> Any:
+        """A vector from its bytes, for what follows."""
+
+    def answer(self, vector: Any) -> bytes:
+        """A vector on its way back."""
+
+    def compare(self, a: Any, op: str, b: Any) -> Any:
+        """Bits; `b` is encrypted or public."""
+
+    def select(self, bits: Any, a: Any, b: Any) -> Any:
+        """a where the bit is 1, else b."""
+
+    def rank(self, a: Any) -> Any:
+        """How many of 2 to 30 values come before each."""
+
+    def look_up(self, a: Any, table: Sequence[int]) -> Any:
+        """Each u8 in a public table of 256 u8."""
 
 
 class StepSchedule(Protocol):
