@@ -109,7 +109,7 @@ def _result(**more: Any) -> dict[str, Any]:
     sizes = {"Your month, one number": 76, "Your day, 24 numbers": 428, "Your features, six numbers": 140, "The answer, as it came back": 20_246}
     seen = [
         {"name": name, "bytes": size, "sha256": hashlib.sha256(name.encode()).hexdigest(),
-         "lines": [bytes_of(name)[at : at + 16].hex(" ") for at in (0, 16, 32)]}
+         "lines": [bytes_of(name)[at : at + 12].hex(" ") for at in (0, 12, 24, 36)]}
         for name, size in sizes.items()
     ]  # fmt: skip
     digest = hashlib.sha256(b"key").hexdigest()

@@ -19,7 +19,7 @@ from quietgrid.household.insight import insight_of
 from quietgrid.household.insight_sealed import STEPS, Progress, SealedComparison, ask_sealed, forget
 
 Context = dict[str, Any]
-LINES, LINE = 3, 16
+LINES, LINE = 4, 12
 """So many lines of so many bytes are shown of a ciphertext."""
 NAMES = {"key": "Make a key", "upload": "Upload", "ask": "Encrypt and send", "wait": "Computing", "open": "Open"}
 TEXTS = {
@@ -164,6 +164,6 @@ def hex_lines(data: bytes) -> list[str]:
     """The first lines of bytes.
 
     >>> hex_lines(bytes(range(18)))
-    ['00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f', '10 11']
+    ['00 01 02 03 04 05 06 07 08 09 0a 0b', '0c 0d 0e 0f 10 11']
     """
     return [data[at : at + LINE].hex(" ") for at in range(0, min(len(data), LINES * LINE), LINE)]
