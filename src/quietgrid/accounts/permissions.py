@@ -55,6 +55,9 @@ class Permission(StrEnum):
     GRID_SIGNALS = "fetch set-points and what devices do without them"
     GRID_OPERATE = "plan storage, acknowledge alarms, put a network in force"
     GRID_APPROVE = "approve what another planned; stop the grid together with another"
+    RESPONSE = "see demand response: programs, events, what groups delivered"
+    RESPONSE_OPERATE = "make programs, start and cancel events, override in an emergency"
+    RESPONSE_APPROVE = "verify utilities; approve a large event that another started"
     STATUS = "see which keyholders answer and how far the clock is"
     DEMO = "drive the demo: pace, keyholders, the attempt to spy"
     INDIVIDUAL_READINGS = "see one home's readings"
@@ -64,18 +67,20 @@ _P = Permission
 ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ANALYST: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLS, _P.BILLING_RUN, _P.BILLING_APPROVE, _P.PROOFS, _P.QUESTIONS,
-         _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.CHAIN, _P.GRID, _P.GRID_SIGNALS, _P.GRID_APPROVE, _P.STATUS, _P.DEMO}
+         _P.PEOPLE, _P.PUBLISHED, _P.PUBLISH, _P.CHAIN, _P.GRID, _P.GRID_SIGNALS, _P.GRID_APPROVE, _P.STATUS, _P.DEMO,
+         _P.RESPONSE, _P.RESPONSE_OPERATE, _P.RESPONSE_APPROVE}
     ),
     Role.HOUSEHOLD: frozenset(
         {_P.OWN_SERIES, _P.OWN_BILLS, _P.OWN_INSIGHT, _P.PROOFS, _P.PUBLISHED, _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
     ),
     Role.AUDITOR: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.PROOFS, _P.QUESTIONS, _P.LEDGER, _P.PUBLISHED, _P.CHAIN, _P.GRID,
-         _P.GRID_SIGNALS, _P.STATUS, _P.DEMO}
+         _P.GRID_SIGNALS, _P.STATUS, _P.DEMO, _P.RESPONSE}
     ),
     Role.OPERATOR: frozenset(
         {_P.TOTALS, _P.QUALITY, _P.METERS, _P.BILLING_APPROVE, _P.QUESTIONS, _P.PEOPLE, _P.PUBLISHED, _P.CHAIN,
-         _P.CHAIN_RETRY, _P.GRID, _P.GRID_SIGNALS, _P.GRID_OPERATE, _P.GRID_APPROVE, _P.STATUS, _P.DEMO}
+         _P.CHAIN_RETRY, _P.GRID, _P.GRID_SIGNALS, _P.GRID_OPERATE, _P.GRID_APPROVE, _P.STATUS, _P.DEMO,
+         _P.RESPONSE, _P.RESPONSE_OPERATE, _P.RESPONSE_APPROVE}
     ),
 }  # fmt: skip
 """The table. `INDIVIDUAL_READINGS` is in no row: it is not available to any role, and there is no code behind it."""

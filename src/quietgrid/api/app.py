@@ -26,6 +26,7 @@ from quietgrid.api.routes import governance as votes
 from quietgrid.api.routes import grid as operated
 from quietgrid.api.routes import insight as compared
 from quietgrid.api.routes import metrics as counted
+from quietgrid.api.routes import response as responded
 from quietgrid.api.routes import storage as stored
 from quietgrid.api.routes import telemetry as measured
 from quietgrid.api.services import Services
@@ -106,7 +107,7 @@ def create_app(
         readings, meters, totals, bills, audit, disputes, on_chain, votes, owned, published, status,
         own, session, measured,
     )  # fmt: skip
-    for module in (*desks, watched, operated, stored, compared):
+    for module in (*desks, watched, operated, stored, compared, responded):
         app.include_router(module.router, prefix=PREFIX, responses=_ERRORS)
     app.include_router(health)
     app.include_router(counted.router, responses=_ERRORS)

@@ -21,6 +21,7 @@ from quietgrid.runtime.own import OwnDesk
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.publishing import Publishing
+from quietgrid.runtime.response_run import ResponseRun
 from quietgrid.runtime.storing import Storing
 from quietgrid.runtime.telemetry import Telemetry
 from quietgrid.runtime.vtn import Vtn
@@ -60,6 +61,8 @@ class Services:
         """What compares on encrypted numbers; None where nothing does."""
         self.insight_rate = RateLimit(INSIGHTS_PER_MINUTE)
         self.grid = GridRun(platform, demo=settings.demo)
+        self.response_run = ResponseRun(platform, self.periods, self.own.household_key)
+        self.response = self.response_run.events
         self.accounts = Accounts(self.store, settings.accounts)
         self.nonces, self.signing = Nonces(), threading.Lock()
         self.requests = RateLimit(settings.requests_per_minute)

@@ -14,6 +14,7 @@ from quietgrid.api.auth import Asker, Kit
 from quietgrid.api.desk import bills as bills_desk
 from quietgrid.api.desk import grid as grid_desk
 from quietgrid.api.desk import insight as insight_desk
+from quietgrid.api.desk import response as response_desk
 from quietgrid.api.routes.meters import IDS, need
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.errors import ForbiddenError, InputError
@@ -145,6 +146,35 @@ def signals(kit: Kit, viewer: Asker) -> Response:
     """What the devices of the home's group are asked for, now and ahead: a `Signed[OwnSignals]`."""
     _home(viewer, Permission.OWN_SERIES)
     return _answer(grid_desk.own_signals(kit, viewer))
+
+
+@router.get("/events", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+def events(kit: Kit, viewer: Asker) -> Response:
+    """What the home is told of demand response: a `Signed[OwnEvents]`."""
+    return _answer(kit.platform.parts.identity.sign(response_desk.own(kit, viewer)))
+
+
+@router.post("/enrolment", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+async def enrolment(request: Request, kit: Kit, viewer: Asker) -> Response:
+    """Join, change or leave a program: a msgpack `Signed[ProgramEnrolment]`."""
+    _home(viewer, Permission.OWN_SERIES)
+    await run_in_threadpool(response_desk.enrol, kit, viewer, await _signed(request))
+    return _answer(True)
+
+
+@router.post("/choice", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
+async def choice(request: Request, kit: Kit, viewer: Asker) -> Response:
+    """Take part in an event, or not: a msgpack `Signed[EventChoice]`."""
+    _home(viewer, Permission.OWN_SERIES)
+    await run_in_threadpool(response_desk.choose, kit, viewer, await _signed(request))
+    return _answer(True)
+
+
+async def _signed(request: Request) -> Signed:
+    try:
+        return msgspec.msgpack.decode(await request.body(), type=Signed)
+    except msgspec.MsgspecError as error:
+        raise InputError("not a signed message", where="body", fix="send msgpack") from error
 
 
 @router.post("/erase", response_class=Response, openapi_extra=_SERIES, responses={200: _BODY})
