@@ -191,6 +191,28 @@ def balance_plan() -> BalancePlan:
     )
 
 
+def encrypted(**more: Any) -> dict[str, Any]:
+    day = {
+        "start": EVENING, "algorithm": "shave", "words": "keeps the lowest peak it can", "asked": 16, "planned": 15, "failed": 1, "cpu_s": 176.2,
+        "seen": "0.7 MB", "before": "52.40 kW", "behind": "47.10 kW", "lowered": "10.1 % lower than without the storages",
+    }  # fmt: skip
+    lines = {
+        "kind": "lines", "time": True, "tz": TZ, "unit": "kW", "digits": 1, "x_title": "Interval", "x": [EVENING + 1_800 * n for n in range(3)],
+        "series": [{"name": "What stations use", "color": "grid", "style": "dash", "data": [1.0, 2.0, None]}],
+    }  # fmt: skip
+    found = {
+        "running": True,
+        "built": True,
+        "floor": 15,
+        "stations": 16,
+        "note": "",
+        "waiting": 2,
+        "days": [day],
+        "day": day | {"spec": lines, "least": 16},
+    }
+    return found | more
+
+
 def storage(base: Any, **more: Any) -> dict[str, Any]:
     made = balance_plan()
     row = {
@@ -220,7 +242,7 @@ def storage(base: Any, **more: Any) -> dict[str, Any]:
     return base(
         "operator", active="storage", network=True, unseen=0, may=MAY, stopped=False,
         form={"aims": [("cost", "lowest cost"), ("peak", "lowest peak")], "hours": [(12, "12 hours"), (24, "24 hours")]},
-        plans=[done, row], plan=plan, standing=standing, ahead=1,
+        plans=[done, row], plan=plan, standing=standing, ahead=1, encrypted=encrypted(),
     ) | more  # fmt: skip
 
 
@@ -304,7 +326,10 @@ def pages(base: Any) -> dict[str, tuple[str, dict[str, Any]]]:
         "alarms": ("grid/alarms.html", alarms(base)),
         "alarms-empty": ("grid/alarms.html", alarms(base, rows=[], unseen=0, lasting=0, network=False, may=nobody)),
         "storage": ("grid/storage.html", storage(base)),
-        "storage-empty": ("grid/storage.html", storage(base, plans=[], plan=None, standing=[], ahead=0, network=False, may=nobody)),
+        "storage-empty": ("grid/storage.html", storage(base, plans=[], plan=None, standing=[], ahead=0, network=False, may=nobody, encrypted={"running": False, "built": False, "floor": 15})),
+        "storage-stations-away": ("grid/storage.html", storage(base, encrypted={"running": False, "built": True, "floor": 15})),
+        "storage-stations-few": ("grid/storage.html", storage(base, encrypted=encrypted(stations=4, day=None, days=[], waiting=0))),
+        "storage-stations-start": ("grid/storage.html", storage(base, encrypted=encrypted(day=None, days=[], waiting=1, note="the stations' keyholders are starting"))),
         "frequency": ("grid/frequency.html", frequency(base)),
         "frequency-none": (
             "grid/frequency.html",

@@ -16,6 +16,7 @@ from quietgrid.model.operation import BalancePlan, GridState, PlanState, Standin
 from quietgrid.web.formats import power
 from quietgrid.web.grid import charts
 from quietgrid.web.grid.parts import EVENTS, entry, may, names
+from quietgrid.web.grid.storing import stations
 from quietgrid.web.kit import Look, Looking, Sent, go
 
 router = APIRouter()
@@ -50,6 +51,7 @@ def storage(
         "form": {"aims": AIMS, "hours": HOURS}, "plans": [_row(one, people) for one in listed],
         "plan": None if chosen is None else _plan(look, chosen, group, people, found.latest),
         "standing": [_standing(one) for one in told.standing], "ahead": len(told.ahead),
+        "encrypted": stations(look),
     }  # fmt: skip
     return look.page("grid/storage.html", context, active=entry(look, "storage"), live=EVENTS)
 
