@@ -21,7 +21,7 @@ from quietgrid.model.insight import ALL
 from quietgrid.web.environment import render
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-GROUP = re.compile(r"[\w :.-]{1,60}")
+GROUP = re.compile(r"[a-z0-9-]{1,60}")
 
 
 def routes(p: Pages) -> list[Route]:
