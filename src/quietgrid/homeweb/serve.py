@@ -19,19 +19,22 @@ import msgspec
 import uvicorn
 
 from quietgrid.demo import SHOWN_HOME
-from quietgrid.errors import ConfigError
+from quietgrid.demo import response as demo_response
+from quietgrid.errors import ConfigError, NotFoundError
 from quietgrid.homeweb.pages import create_app
 from quietgrid.homeweb.settings import PageSettings, Recipient
 from quietgrid.homeweb.signin import LinkSessions
+from quietgrid.household.events import Responder, keep_responding
 from quietgrid.household.guard import Guard
 from quietgrid.household.hosting import Addresses, open_homes
 from quietgrid.household.rewards import DEMO, REAL, Node, Rewards
 from quietgrid.household.server import HOSTS, Origin
 from quietgrid.household.service import Home
-from quietgrid.household.steering import Steerer, keep_following
+from quietgrid.household.steering import Steerer, keep_following, steering_of
 from quietgrid.household.taking_part import holder, voter
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import Clock, SystemClock
+from quietgrid.model.response import Capability
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.founding import Folders, read_card
 from quietgrid.store import VaultStore, open_vault
@@ -86,7 +89,34 @@ def prepare(
         introduce(homes[settings.shown_home].parts.vault, state / "chain")
     claiming = claiming_for(origin.homes, seen, made_up) if seen else None
     following = partial(keep_following, Steerer.of(homes), clock.now, card.resolution, sleep)
-    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming, following
+    attending = partial(attend, responder_for(homes, made_up), following)
+    return create_app(origin, settings, (*HOSTS, SAME_SITE)), store, claiming, attending
+
+
+def attend(responder: Responder, following: Callable[[], None]) -> None:
+    """Have homes decide on events, beside what else goes on until the process ends."""
+    threading.Thread(target=partial(keep_responding, responder, sleep), name="events", daemon=True).start()
+    following()
+
+
+def responder_for(homes: Mapping[int, Home], made_up: bool) -> Responder:
+    """Who decides on events for these homes: their limits; in the demo its people too (`demo.response`)."""
+    sides = {home: one.response for home, one in homes.items() if one.response is not None}
+    if not made_up:
+        return Responder(sides)
+
+    def join(home: int, program: str) -> tuple[int, tuple[Capability, ...]] | None:
+        if not demo_response.joins(home):
+            return None
+        try:
+            state = steering_of(homes[home]).state()
+        except NotFoundError:
+            return demo_response.WASHING_W, (Capability.WASHING,)
+        if state.capacity_wh:
+            return state.power_w, (Capability.BATTERY,)
+        return demo_response.WASHING_W, (Capability.WASHING,)
+
+    return Responder(sides, join, lambda home, row: "people" if demo_response.says_no(home, row.id) else "")
 
 
 def introduce(vault: Vault, folder: Path) -> None:

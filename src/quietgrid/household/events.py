@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -274,13 +275,9 @@ class Responder:
         new = {row.id for row in first.events if row.state == EventState.ANNOUNCED} - self._done
         if new:
             for home, one in self._homes.items():
-                if self._programs and self._join_any(home):
-                    decided += one.step(no=lambda row, home=home: self._no(home, row))  # type: ignore[misc]
+                decided += one.step(no=partial(self._no, home))
             self._done |= new
         return decided
-
-    def _join_any(self, home: int) -> bool:
-        return any(self._join(home, program) is not None for program in self._programs)
 
 
 def keep_responding(

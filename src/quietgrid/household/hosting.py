@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from quietgrid.household.claiming import HttpClaims
+from quietgrid.household.events import HttpEvents
 from quietgrid.household.insight_link import HttpInsight
 from quietgrid.household.links import TIMEOUT_S, HttpHolder, HttpMeter, HttpPlatform, SignedClient
 from quietgrid.household.service import Home, HomeParts
@@ -56,6 +57,7 @@ def open_homes(
                 None if meters is None
                 else (HttpSignals(SignedClient(platform, *who)), HttpDevice(SignedClient(meters, *who))),
                 HttpInsight(SignedClient(platform, *who)),
+                HttpEvents(SignedClient(platform, *who)),
             )
         )  # fmt: skip
     return homes

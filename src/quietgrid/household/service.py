@@ -27,6 +27,7 @@ from quietgrid.household.checking import (
     overall,
 )
 from quietgrid.household.claiming import Claiming, ClaimsLink
+from quietgrid.household.events import EventsLink, OwnResponse
 from quietgrid.household.following import Follower
 from quietgrid.household.insight_link import InsightLink
 from quietgrid.household.ledger import Entry, Explained, merge
@@ -71,6 +72,8 @@ class HomeParts:
     claims: ClaimsLink | None = None
     steering: tuple[SignalsLink, DeviceLink] | None = None
     insight: InsightLink | None = None
+    response: EventsLink | None = None
+    """Link to demand response; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,9 @@ class Home:
         self.parts = parts
         self.steering: Steering | None = None if parts.steering is None else Steering(parts, *parts.steering)
         """What the home lets its device do; None where nothing is steered."""
+        link = parts.response
+        self.response = None if link is None else OwnResponse(parts, link, self.consent, self.consents, self.steering)
+        """What the home says to events; None where there is no demand response."""
         self._lines: dict[int, KeyLine] = {}
         self._followers = [
             Follower(holder, index, parts.card, parts.vault, parts.store) for index, holder in enumerate(parts.holders)

@@ -224,8 +224,8 @@ class Answering:
             halves = self.halves_plan(question, members)
             return Opening(digest, open_sums(blind_halves(fetch, halves, per_day), sums), [])
         if question.kind == Kind.EVENT:
-            plan, held = self.event_plan(question, members)
-            return Opening(digest, open_sums(blind_bills(fetch, plan, per_day)[held, 0], sums), [])
+            event, held = self.event_plan(question, members)
+            return Opening(digest, open_sums(blind_bills(fetch, event, per_day)[held, 0], sums), [])
         book, bills = self.bills_plan(question, members)
         answer = open_sums(blind_bills(fetch, bills, per_day).reshape(-1), sums)
         return Opening(digest, answer, facts_of(book, bills, answer))

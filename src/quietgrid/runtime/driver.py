@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,8 @@ STEPS = "demo"
 """Kind of the documents that say which steps are finished."""
 BILL_AFTER_DAYS = 8
 PATIENCE_S = 20.0
+HALT_S = 90.0
+"""So long the history waits for homes to answer."""
 REPLAY_DAYS = 4
 """Days a round of the replay; meters keep ten days of keys, late frames come a round later."""
 
@@ -84,6 +86,9 @@ class DemoDriver:
         self._progress = Progress(total=plan.history // slots_per_day(platform.parts.card.resolution))
         self.listeners: list[Callable[[], None]] = []
         """Called after something new was opened."""
+        self.halts: Sequence[int] = ()
+        """Slots at which the history stops until `ready` (or patience ends): what listeners start needs answers."""
+        self.ready: Callable[[], bool] = lambda: True
         self.billed: list[Callable[[], None]] = []
         """Called after a period was billed, while nothing else changes the platform."""
 
@@ -282,15 +287,27 @@ class DemoDriver:
         window = Window(self._plan.first, self._plan.first + self._plan.history, resolution)
         ends = [day * per_day + b for day, _, b in window.by_day()]
         self._progress.phase = "replaying"
-        for end in [*ends[REPLAY_DAYS - 1 : -1 : REPLAY_DAYS], *ends[-1:]]:
+        halts = [slot for slot in self.halts if window.first < slot < window.end]
+        for end in sorted({*ends[REPLAY_DAYS - 1 : -1 : REPLAY_DAYS], *ends[-1:], *halts}):
             if self._stop.is_set():
                 return
             if self._closed() < end:
                 self._keep_registered()
                 self._advance(end)
+                if end in halts:
+                    self._halt()
             self._progress.done = (end - window.first) // per_day
             self._progress.note = f"replaying {window.start_time + timedelta(days=self._progress.done):%d %B %Y}"
             self._bill_due()
+
+    def _halt(self) -> None:
+        """Let homes answer what was started before history goes on."""
+        self._progress.note = "an event is announced; homes decide"
+        patience = time.monotonic() + HALT_S
+        while not self._stop.is_set() and time.monotonic() < patience and not self.ready():
+            self._stop.wait(0.5)
+            for listener in self.listeners:
+                listener()
 
     def _live(self) -> None:
         """One interval every few seconds."""

@@ -1,7 +1,7 @@
 """One look at demand response: what time did, what a threshold starts, what has to be measured, asked and paid.
 
 In a real community it is made every few seconds; in the demo after every close, with the community's time. Forecasts
-are made once an hour of that time, from opened totals alone.
+are made four times a day of that time, from opened totals alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import isnan
 from typing import Protocol
 
 from quietgrid.algorithms.calendar import Calendar
-from quietgrid.errors import ConflictError, InputError, NotFoundError
+from quietgrid.errors import ConflictError, InputError, MissingExtraError, NotFoundError
 from quietgrid.model.forecast import Forecast, Forecaster, History
 from quietgrid.model.interval import Window
 from quietgrid.model.response import Event, EventState, Program, Trigger
@@ -25,7 +25,7 @@ from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.response import Response
 from quietgrid.runtime.response_verify import Verifying
 
-FORECAST_EVERY_S = 3_600.0
+FORECAST_EVERY_S = 6 * 3_600.0
 AHEAD_S = 36 * 3_600
 """So far ahead the console shows a forecast."""
 
@@ -67,8 +67,11 @@ class ResponseRun:
         self._made_at: dict[str, float] = {}
         self._looked = threading.Lock()
 
-    def step(self) -> Looked:
+    def step(self, *, starting: bool = True) -> Looked:
         """One look. What cannot be done now (a keyholder is away) is done by a later one.
+
+        Args:
+            starting: whether thresholds may start events.
 
         Raises:
             QuietgridError: a keyholder refused or is away; what came before it stays done.
@@ -77,7 +80,7 @@ class ResponseRun:
             return Looked()
         try:
             moved = self._move()
-            started = self._start()
+            started = self._start() if starting else 0
             measured = self.verifying.measure_ended()
             return Looked(moved, started, measured, self.verifying.settle_due(), self.verifying.pay_due())
         finally:
@@ -113,6 +116,9 @@ class ResponseRun:
             event = self.wanted(program, now)
             if event is None or self._often(program, event):
                 continue
+            with events.store.read() as tx:
+                if not events.who(tx, event, program):
+                    continue
             try:
                 events.propose(event, SYSTEM)
                 started += 1
@@ -151,7 +157,7 @@ class ResponseRun:
     # -- forecasts -------------------------------------------------------------------------------------------------
 
     def forecasts(self, program: Program, now: float) -> list[Forecast]:
-        """The newest forecast of each leaf a program reaches, made anew once an hour; those that can be made."""
+        """The newest forecast of each leaf a program reaches, made anew every few hours; those that can be made."""
         names = self._groups(program, now)
         return [one for one in (self.forecast(name, now) for name in names) if one is not None]
 
@@ -185,8 +191,29 @@ class ResponseRun:
         return [name for name in names if not program.target.feeders or name in program.target.feeders]
 
 
-def default_forecaster(calendar: Calendar) -> Forecaster:
-    """Gradient-boosted trees with a calibrated band."""
-    from quietgrid.algorithms.forecast import Trees  # LightGBM is heavy
+class Best:
+    """Gradient-boosted trees with a calibrated band; the same time last week while there is too little to learn from.
 
-    return Trees(calendar)
+    Args:
+        calendar: of the community's place.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        from quietgrid.algorithms.forecast import Trees, WeekBefore
+
+        self._each: tuple[Forecaster, ...] = (Trees(calendar), WeekBefore())
+        self.method = self._each[0].method
+
+    def forecast(self, history: History, window: Window, issued: float) -> Forecast:
+        """See `Forecaster`; the forecast says how it was made."""
+        for one in self._each[:-1]:
+            try:
+                return one.forecast(history, window, issued)
+            except (InputError, MissingExtraError):
+                continue
+        return self._each[-1].forecast(history, window, issued)
+
+
+def default_forecaster(calendar: Calendar) -> Forecaster:
+    """What the platform forecasts with."""
+    return Best(calendar)

@@ -80,7 +80,7 @@ class Verifying:
                 if other.id != event.id and other.state is not EventState.CANCELLED
             ]  # fmt: skip
             found: list[Measured] = []
-            for group in self.groups(event, program):
+            for group in self.groups(tx, event, program):
                 history, homes = self.history(tx, group, event.window)
                 try:
                     found.append(measure(event, history, preset(program.terms.baseline), calendar, others, homes))

@@ -19,6 +19,7 @@ from quietgrid.api.standby import Door
 from quietgrid.client.keyholders import HttpKeyholder
 from quietgrid.demo import SHOWN_HOME
 from quietgrid.model.closed import GateRules
+from quietgrid.model.interval import Window
 from quietgrid.runtime.clock import ClockFile
 from quietgrid.runtime.commissioning import Commissioning
 from quietgrid.runtime.config import load
@@ -31,6 +32,7 @@ from quietgrid.runtime.insight_jobs import InsightJobs
 from quietgrid.runtime.onchain import ChainWork, ChainWorker
 from quietgrid.runtime.periods import Periods
 from quietgrid.runtime.platform import Platform, platform_at
+from quietgrid.runtime.response_demo import DemoResponse
 from quietgrid.runtime.storing import Storing, storing_at
 from quietgrid.runtime.telemetry import Telemetry, telemetry_at
 from quietgrid.store.leader import Leadership
@@ -142,6 +144,9 @@ class _Serving:
         grid: GridRun = services.grid
         self._looking = looking = GridWorker(grid, lambda said: GRID_LOG.warning("%s", said), pause_s=None)
         driver.listeners.append(lambda: looking.wake(clock.now()))
+        self._response = response = DemoResponse(services.response_run, plan.parties, _history(plan, card.resolution))
+        driver.listeners.append(response.look)
+        driver.halts, driver.ready = response.halts(), response.ready
         self._telemetry: Telemetry | None = telemetry_at(platform, state, grid.network, grid, grid.set_points)
         services.telemetry = self._telemetry
         self._insight = InsightJobs(platform, services.insight, folders.platform / "insight-keys")
@@ -162,6 +167,7 @@ class _Serving:
     def start(self) -> None:
         """Set everything going."""
         self._going = True
+        self._response.offer()
         self._driver.start()
         self._looking.start()
         for one in (self._chain, self._feeds, self._telemetry, self._storing, self._insight):
@@ -186,6 +192,11 @@ def _storing(state: Path, seat: Seat, clock: ClockFile, rules: GateRules) -> Sto
     if not seat.stations or seat.standby:
         return None
     return storing_at(state, [HttpKeyholder(index, url) for index, url in enumerate(seat.stations)], clock, rules)
+
+
+def _history(plan: Commissioning, resolution: int) -> Window:
+    """What is replayed of a plan's readings."""
+    return Window(plan.first, plan.first + plan.history, resolution)
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:
