@@ -25,6 +25,7 @@ from quietgrid.runtime.response_run import ResponseRun
 from quietgrid.runtime.storing import Storing
 from quietgrid.runtime.telemetry import Telemetry
 from quietgrid.runtime.vtn import Vtn
+from quietgrid.runtime.vtn_bridge import Bridge
 from quietgrid.runtime.vtn_callbacks import Callbacks
 from quietgrid.wire.request_auth import AUDITOR, Nonces
 
@@ -80,6 +81,8 @@ class Services:
         callbacks = Callbacks(private=settings.openadr == "private")
         self.vtn = None if settings.openadr == "off" else Vtn(self.store, platform.parts.clock.now, callbacks)
         """The OpenADR VTN; None where it is off."""
+        self.bridge = None if self.vtn is None else Bridge(self.vtn, self.response, self.card.resolution)
+        """Between it and demand response."""
         self._lock = lock or threading.RLock()
 
     @property

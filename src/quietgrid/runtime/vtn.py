@@ -62,8 +62,8 @@ class Change:
 class Watcher(Protocol):
     """Who has a say in, and hears of, what clients change (the bridge to demand response)."""
 
-    def before(self, change: Change, caller: Caller) -> None:
-        """Before it is kept. Raising refuses it."""
+    def before(self, change: Change, caller: Caller) -> bool:
+        """Before it is kept: whether it has to wait for somebody's approval. Raising refuses it."""
 
     def after(self, change: Change, caller: Caller) -> None:
         """After it was kept."""
@@ -176,17 +176,35 @@ class Vtn:
         self._spread(changes, caller)
         return shown(one, caller, granted)
 
-    def adopt(self, one: OpenAdrObject) -> None:
-        """Keep what came about elsewhere (demand response's programs and events) under its own id, and tell of it."""
+    def adopt(self, kind: ObjectType, id: str, sent: ProgramRequest | EventRequest, waits: bool = False) -> None:
+        """Keep what came about elsewhere (demand response's programs and events) under its own id, and tell of it.
+
+        Args:
+            waits: it still has to be approved, so only business clients see it.
+        """
+        now, body = self._now(), msgspec.json.encode(sent).decode()
+        targets = tuple(sent.targets or ())
+        one = OpenAdrObject(kind, id, "", body, hashlib.sha256(id.encode()).digest(), targets=targets, changed=now)
         with self._store.begin() as tx:
             try:
-                held = tx.openadr.object(one.kind, one.id)
+                held: OpenAdrObject | None = tx.openadr.object(kind, id)
             except NotFoundError:
                 held = None
-            if held is not None and held.body == one.body:
+            if held is not None and held.body == body:
                 return
-            kept = tx.openadr.put(one if held is None else replace(one, made=held.made, client=held.client))
+            one = replace(one, made=held.made if held else now, held=int(waits), client=held.client if held else "")
+            kept = tx.openadr.put(self._referred(tx, BUSINESS, one, sent))
             self._tell(tx, Change("CREATE" if held is None else "UPDATE", kept))
+        self.wake()
+
+    def release(self, kind: str, id: str) -> None:
+        """What waited was approved: VENs see it from now on, and are told. Nothing where it did not wait."""
+        with self._store.begin() as tx:
+            one = tx.openadr.object(kind, id)
+            if not one.held:
+                return
+            kept = tx.openadr.put(replace(one, held=0, changed=self._now()))
+            self._tell(tx, Change("CREATE", kept))
         self.wake()
 
     def withdraw(self, kind: str, id: str) -> None:
@@ -226,10 +244,9 @@ class Vtn:
         return one, granted
 
     def _keep(self, caller: Caller, change: Change) -> Made:
-        for watcher in self.watchers:
-            watcher.before(change, caller)
+        waits = [watcher.before(change, caller) for watcher in self.watchers]
         with self._store.begin() as tx:
-            kept = tx.openadr.put(change.object)
+            kept = tx.openadr.put(replace(change.object, held=int(any(waits))))
             done = replace(change, object=kept)
             self._tell(tx, done)
             granted = frozenset() if caller.business else tx.openadr.granted(caller.client)

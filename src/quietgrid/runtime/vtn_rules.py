@@ -39,9 +39,9 @@ def narrowed(caller: Caller, kind: str, wanted: Wanted, granted: frozenset[str])
     if kind not in TARGETED:
         return replace(wanted, client=caller.client)
     if not wanted.all_of:
-        return replace(wanted, untargeted=True)
+        return replace(wanted, untargeted=True, free=True)
     held = tuple(target for target in wanted.all_of if target in granted)
-    return replace(wanted, all_of=held) if held else None
+    return replace(wanted, all_of=held, free=True) if held else None
 
 
 def check_seen(caller: Caller, one: OpenAdrObject, granted: frozenset[str]) -> None:
@@ -51,7 +51,7 @@ def check_seen(caller: Caller, one: OpenAdrObject, granted: frozenset[str]) -> N
         NotFoundError: it is not for this caller; the same as if it did not exist.
     """
     if one.kind in TARGETED:
-        seen = not one.targets or bool(granted.intersection(one.targets))
+        seen = not one.held and (not one.targets or bool(granted.intersection(one.targets)))
     else:
         seen = one.client == caller.client
     if not (seen or caller.business):
@@ -100,9 +100,8 @@ def told(
     if one.kind not in TARGETED:
         return (places if one.client == subscriber.client else []), asked
     held = asked & granted
-    if not (held and held.issubset(one.targets)) if asked else bool(one.targets):
-        return [], frozenset()
-    return places, held
+    fits = bool(held) and held.issubset(one.targets) if asked else not one.targets
+    return (places, held) if fits and not one.held else ([], frozenset())
 
 
 def topics(base: str, one: OpenAdrObject, vens: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -120,6 +119,8 @@ def topics(base: str, one: OpenAdrObject, vens: Sequence[tuple[str, str]]) -> li
         found.append((f"{base}/bl/programs/{one.id}", ""))
     if one.kind == "EVENT":
         found.append((f"{base}/bl/programs/{one.program}/events", ""))
+    if one.held:
+        return found
     if one.kind in TARGETED and one.targets:
         found += [(f"{base}/vens/{id}/{path}", client) for id, client in vens]
     elif one.kind == "PROGRAM":

@@ -14,7 +14,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from quietgrid.errors import ConflictError, NotFoundError
-from quietgrid.store.schema import BLOB, INT, NUMBER, PLATFORM, TEXT, Tables, column, insert_new, key, signed64, table, unsigned64
+from quietgrid.store.schema import (
+    BLOB,
+    INT,
+    NUMBER,
+    PLATFORM,
+    TEXT,
+    Tables,
+    column,
+    insert_new,
+    key,
+    signed64,
+    table,
+    unsigned64,
+)
 
 _client = table(
     "openadr_client", PLATFORM, key("id", TEXT), column("name", TEXT), column("kind", TEXT), column("secret", BLOB),
@@ -27,8 +40,8 @@ _token = table(
 _object = table(
     "openadr_object", PLATFORM, key("kind", TEXT), key("id", TEXT), column("number", INT, unique=True),
     column("client", TEXT), column("name", TEXT), column("single", TEXT, null=True, unique=True),
-    column("program", TEXT), column("parent", TEXT), column("ends", NUMBER, null=True), column("made", NUMBER),
-    column("changed", NUMBER), column("digest", BLOB), column("body", TEXT),
+    column("program", TEXT), column("parent", TEXT), column("ends", NUMBER, null=True), column("held", INT),
+    column("made", NUMBER), column("changed", NUMBER), column("digest", BLOB), column("body", TEXT),
     sa.Index("openadr_object_in_order", "kind", "number"), sa.Index("openadr_object_by_client", "kind", "client"),
     sa.Index("openadr_object_by_digest", "digest"), sa.Index("openadr_object_by_parent", "kind", "parent"),
 )  # fmt: skip
@@ -71,7 +84,8 @@ class OpenAdrObject:
         kind: PROGRAM, EVENT, REPORT, SUBSCRIPTION, VEN or RESOURCE. id: unique in its kind. client: whose it is.
         name: programName, eventName, clientName, venName or resourceName. single: what no other object may have too;
             None: nothing. program: programID of it. parent: eventID of a report, venID of a resource. ends: when an
-            event has transpired; None: never. made, changed: machine's time. digest: of what was sent by whom.
+            event has transpired; None: never. held: 1 while it waits for approval, for business clients' eyes only.
+        made, changed: machine's time. digest: of what was sent by whom.
         body: JSON of the request. targets: of it. number: order of creation; set by the store.
     """
 
@@ -85,6 +99,7 @@ class OpenAdrObject:
     program: str = ""
     parent: str = ""
     ends: float | None = None
+    held: int = 0
     made: float = 0.0
     changed: float = 0.0
     targets: tuple[str, ...] = ()
@@ -97,7 +112,7 @@ class Wanted:
 
     Args:
         client, name, program, parent: equal. all_of: targets an object must all have. untargeted: only objects without
-            any. open_at: events that are not over then. skip, limit: the page.
+            any. open_at: events that are not over then. free: not what waits for approval. skip, limit: the page.
     """
 
     client: str = ""
@@ -107,6 +122,7 @@ class Wanted:
     all_of: tuple[str, ...] = ()
     untargeted: bool = False
     open_at: float | None = None
+    free: bool = False
     skip: int = 0
     limit: int = 50
 
@@ -196,6 +212,8 @@ class OpenAdrTables(Tables):
             query = query.where(~sa.exists().where(*of))
         if wanted.open_at is not None:
             query = query.where(sa.or_(_object.c.ends.is_(None), _object.c.ends > wanted.open_at))
+        if wanted.free:
+            query = query.where(_object.c.held == 0)
         page = query.order_by(_object.c.number).offset(wanted.skip).limit(wanted.limit)
         return self._with_targets(self._c.execute(page).all())
 

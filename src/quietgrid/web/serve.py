@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
-from quietgrid.api import Settings, create_app
+from quietgrid.api import Services, Settings, create_app
 from quietgrid.api.standby import Door
 from quietgrid.client.keyholders import HttpKeyholder
 from quietgrid.demo import SHOWN_HOME
@@ -35,6 +35,8 @@ from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.runtime.response_demo import DemoResponse
 from quietgrid.runtime.storing import Storing, storing_at
 from quietgrid.runtime.telemetry import Telemetry, telemetry_at
+from quietgrid.runtime.vtn_broker import read_broker
+from quietgrid.runtime.vtn_worker import VtnWorker
 from quietgrid.store.leader import Leadership
 from quietgrid.web import mount
 
@@ -130,6 +132,7 @@ class _Serving:
         settings = Settings(
             public_url=f"http://localhost:{seat.port}", household_url=f"http://home.localhost:{seat.household_port}",
             demo=True, demo_home=SHOWN_HOME, open_start=plan.made_up, four_eyes=False, publishing=chosen.publishing(),
+            openadr=chosen.openadr,
         )  # fmt: skip
         self._chain = chain = _chain(platform, state, seat.chain, chosen.chain_confirmations) if seat.chain else None
         self.app = create_app(platform, settings, control=driver, lock=lock, chain=chain)
@@ -153,6 +156,8 @@ class _Serving:
         services.insight_jobs = self._insight
         driver.billed.append(lambda: publish_quietly(services.insight, "", "demo"))
         services.storing = self._storing = _storing(state, seat, clock, chosen.rules())
+        self._bridge = services.bridge
+        self._openadr = _openadr(services, state / "openadr" / "mqtt.toml")
         mount(self.app)
         self._going = False
 
@@ -170,14 +175,16 @@ class _Serving:
         self._response.offer()
         self._driver.start()
         self._looking.start()
-        for one in (self._chain, self._feeds, self._telemetry, self._storing, self._insight):
+        if self._bridge is not None:
+            self._bridge.sync()
+        for one in (self._chain, self._feeds, self._telemetry, self._storing, self._insight, self._openadr):
             if one is not None:
                 one.start()
 
     def stop(self) -> None:
         """End what goes, and let go of the database, then of the lock."""
         if self._going:
-            for one in (self._insight, self._storing, self._telemetry, self._feeds, self._chain):
+            for one in (self._openadr, self._insight, self._storing, self._telemetry, self._feeds, self._chain):
                 if one is not None:
                     one.stop()
             self._driver.stop()
@@ -197,6 +204,19 @@ def _storing(state: Path, seat: Seat, clock: ClockFile, rules: GateRules) -> Sto
 def _history(plan: Commissioning, resolution: int) -> Window:
     """What is replayed of a plan's readings."""
     return Window(plan.first, plan.first + plan.history, resolution)
+
+
+def _openadr(services: Services, file: Path) -> VtnWorker | None:
+    """What tells OpenADR subscribers; by MQTT too, where a broker is set up."""
+    vtn = services.vtn
+    if vtn is None:
+        return None
+    broker = read_broker(file)
+    if broker is not None:
+        vtn.mqtt = (broker[0].topic, broker[1])
+    worker = VtnWorker(services.store, vtn.callbacks, broker[0] if broker else None)
+    vtn.wake = worker.wake
+    return worker
 
 
 def _chain(platform: Platform, state: Path, url: str, confirmations: int) -> ChainWorker:

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("program", TEXT, nullable=False),
         sa.Column("parent", TEXT, nullable=False),
         sa.Column("ends", NUMBER, nullable=True),
+        sa.Column("held", INT, nullable=False),
         sa.Column("made", NUMBER, nullable=False),
         sa.Column("changed", NUMBER, nullable=False),
         sa.Column("digest", BLOB, nullable=False),
