@@ -88,9 +88,7 @@ class KeyShelf:
         Raises:
             FrameError: not a server key, or cut off. TooManyError: the shelf is full.
         """
-        if len(key) != key_bytes or key[:4] != MAGIC:
-            raise FrameError("not a server key, or cut off", where="server key", fix="send it again, whole")
-        name = key[KEY_ID].hex()
+        name = key_name(key, key_bytes)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / name
         if not path.exists() and len(list(self._folder.glob("?" * 32))) >= self._most:
@@ -124,6 +122,17 @@ class KeyShelf:
         if len(key_id) != 32 or not set(key_id) <= set("0123456789abcdef"):
             raise InputError("not the id of a key", where="server keys", fix="32 hexadecimal digits")
         return self._folder / key_id
+
+
+def key_name(key: bytes, key_bytes: int) -> str:
+    """The id of a server key, hex.
+
+    Raises:
+        FrameError: not a server key, or cut off.
+    """
+    if len(key) != key_bytes or key[:4] != MAGIC:
+        raise FrameError("not a server key, or cut off", where="server key", fix="send it again, whole")
+    return key[KEY_ID].hex()
 
 
 class EncryptedJobs:

@@ -32,7 +32,7 @@ from quietgrid.model.question import Quantity
 from quietgrid.model.schedule import HOUR_S
 from quietgrid.model.total import Total
 from quietgrid.runtime.commissioning import Commissioning
-from quietgrid.runtime.encrypted_jobs import Done, EncryptedJobs, Job, KeyShelf
+from quietgrid.runtime.encrypted_jobs import Done, EncryptedJobs, Job, KeyShelf, key_name
 from quietgrid.runtime.founding import Folders, read_card
 from quietgrid.runtime.platform import Platform, platform_at
 from quietgrid.store.stores import PlatformTx
@@ -121,9 +121,10 @@ class Storing:
             VerificationError: not signed by that station. FrameError: not a key. ConflictError: an old message.
         """
         message = self._open(body, StationKey)
-        name = self._shelf.put(message.key, SERVER_KEY_BYTES)
+        name = key_name(message.key, SERVER_KEY_BYTES)
         with self._lock, self._store.begin() as tx:
             former = tx.storing.put_key(message.station, name, message.at)
+            self._shelf.put(message.key, SERVER_KEY_BYTES)
         if former:
             self._shelf.drop(former)
         return name
@@ -162,13 +163,13 @@ class Storing:
                 raise NotFoundError("there is no key of this station", where="station", fix="send the key first")
             if message.day < int(self._clock.now()) - KEPT_S:
                 raise InputError("that day is too long ago", where="day", fix="ask for a day to come")
-            place = self._jobs.submit(Job(name, key_id, "storage", _request(message)))
             row = PlanRow(
                 name, message.station, message.day, message.resolution, message.schedule, key_id, body, WAITING,
                 self._clock.now(), None, b"", 0, "",
             )  # fmt: skip
             with self._store.begin() as tx:
                 tx.storing.ask(row)
+                place = self._jobs.submit(Job(name, key_id, "storage", _request(message)))
             return PlanState(name, WAITING, place)
 
     def state(self, plan: str) -> PlanState:

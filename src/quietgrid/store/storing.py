@@ -71,11 +71,14 @@ class StoringTables(Tables):
         """Note which key a station sent; the id of the one it replaces, or nothing.
 
         Raises:
-            ConflictError: a newer one is here: an old message was sent again.
+            ConflictError: a newer one is here: an old message was sent again. Or it is another station's.
         """
         row = self._c.execute(sa.select(_key).where(_key.c.station == station)).first()
         if row is not None and row.sent_at > sent_at:
             raise ConflictError("a newer key is here", where=f"station {station}", fix="send a new one, or nothing")
+        others = sa.select(_key.c.station).where(_key.c.key_id == key_id, _key.c.station != station)
+        if self._c.execute(others).first() is not None:
+            raise ConflictError("another station has this key", where=f"station {station}", fix="make an own one")
         self._c.execute(sa.delete(_key).where(_key.c.station == station))
         values = {"station": station, "key_id": key_id, "sent_at": sent_at, "at": self._clock.now()}
         self._c.execute(sa.insert(_key).values(values))
