@@ -73,7 +73,10 @@ def lane(tmp_path: Path) -> Lane:
     return Lane(village, batch, Origin(homes, sessions))
 
 
-PAGES = ("/", "/history", "/history?view=day", "/history?view=month", "/bills", "/privacy", "/consents", "/glance")
+PAGES = (
+    "/", "/history", "/history?view=day", "/history?view=month", "/bills", "/privacy", "/consents", "/community",
+    "/glance",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)

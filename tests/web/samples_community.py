@@ -152,13 +152,11 @@ def pages(base: Callable[..., dict[str, Any]]) -> dict[str, tuple[str, dict[str,
     )  # fmt: skip
     return {
         "community": page(),
-        "community-bare": page(where=bare),
+        "community-bare": page(where=bare, sealed=sealed(built=False)),
         "community-proof": page(sealed=sealed(has_key=True, result=_result())),
         "community-other": page(sealed=sealed(has_key=True, result=_result(equal=False))),
         "community-going": page(sealed=sealed(has_key=True, going=True, steps=going, upload=upload)),
         "community-failed": page(sealed=sealed(has_key=True, trouble=failed)),
-        "community-plain": page(sealed=sealed(built=False)),
         "community-none": trouble("empty", "No month is published yet", "Nothing is published. Come back after the first bills."),
         "community-few": trouble("few", "Too few homes to show", "A group has fewer homes than the floor. Choose all homes.", "/community"),
-        "community-incomplete": trouble("empty", "Your own month is not complete", "384 of 2880 intervals of this month are missing.", "/community"),
     }  # fmt: skip

@@ -209,7 +209,7 @@ def test_without_a_mouse_the_first_stop_is_the_skip_link(browser: Browser, addre
 
 
 def test_targets_are_large_enough(browser: Browser, address: str) -> None:
-    for name in ("start", "privacy", "billing", "consents", "grid", "alarms", "storage", "stop"):
+    for name in ("start", "privacy", "billing", "consents", "grid", "alarms", "storage", "stop", "community-proof"):
         context, page, _ = opened(browser, address, name, "phone", "light")
         small = page.evaluate(
             "[...document.querySelectorAll('button, .button, select, summary, .nav a, .segments > *')]"

@@ -34,6 +34,8 @@ FEATURES: Mapping[Feature, tuple[str, str]] = {
     Feature.NIGHT: ("Share of the night", "drawn from 00:00 to 06:00"),
     Feature.PEAK: ("Highest hour", "mean power in it"),
 }
+TITLES = {"own readings": "Your own month is not complete", "insight": "Nothing to compare with here"}
+"""Of what is not there; else no month is published."""
 LETTER_WORDS = dict(zip(
     CLASSES, ("far below", "below", "a little below", "around", "above", "far above", "very far above"), strict=True,
 ))  # fmt: skip
@@ -131,8 +133,8 @@ def _trouble(error: QuietgridError, asked: bool) -> Context:
         kind, title = "stale", "The platform does not answer just now"
     elif isinstance(error, RefusedError):
         kind, title = "few", "Too few homes to show"
-    elif error.where == "own readings":
-        kind, title = "empty", "Your own month is not complete"
+    elif error.where in TITLES:
+        kind, title = "empty", TITLES[error.where]
     else:
         kind, title = "empty", "No month is published yet"
     text = f"{error.what[:1].upper()}{error.what[1:]}. {error.fix[:1].upper()}{error.fix[1:]}.".replace(". .", ".")

@@ -4,7 +4,7 @@ Runs at: home, or the household association on the home's behalf; its own web or
 Sees: open readings of its own home, its own roots and keys, its bills and claims, the privacy ledgers' entries about it
 Never sees: another home's readings, keys, bills or claims; the keyholders' keys
 In: Enrol from meter, DayRecord from meter, Bill from billing, Ledger from keyholder, Release from keyholder,
-  OwnClaims from settlement
+  OwnClaims from settlement, CommunityFigures from insight
 Out: Adoption, Consent, Omission, ClaimAccount to settlement
 """
 
