@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
 
-from quietgrid.insight import degree_days, mean_day
+from quietgrid.insight import degree_days, imports_of, mean_day
 from quietgrid.model.interval import local_window, zone
 from quietgrid.model.question import Quantity
 from quietgrid.model.total import Status, Total
@@ -61,3 +62,14 @@ def test_degree_days() -> None:
     assert degree_days([], MONTH, TZ) == []
     assert degree_days(hourly(5_000)[:-5], MONTH, TZ) == []  # the last day is known for 19 hours
     assert len(degree_days(hourly(5_000)[:-4], MONTH, TZ)) == 31
+
+
+def test_groups_of_which_only_the_net_opens_are_added_with_their_unions_export() -> None:
+    nets = [total(70, 30, "b"), total(10, 40, "c")]  # import less export
+    union = replace(total(50, 16, "union"), quantity=Quantity.EXPORT)
+    union.answered[7] = nets[1].answered[8] = False
+    both = imports_of(nets, union)
+    assert both.energy_wh[0] == 70 * 30 + 10 * 40 + 50 * 16
+    assert (both.homes[0], both.members, both.quantity) == (70, 70, Quantity.IMPORT)
+    assert np.flatnonzero(~both.answered).tolist() == [7, 8]
+    assert (nets[0].energy_wh[0], union.energy_wh[0]) == (2_100, 800)  # what was opened stays as it was

@@ -8,7 +8,7 @@ Out: CommunityFigures to household
 """
 
 from quietgrid.insight.figures import Averages, figures_of, slug
-from quietgrid.insight.profile import degree_days, mean_day
+from quietgrid.insight.profile import degree_days, imports_of, mean_day
 from quietgrid.insight.rules import DUE, Due, due
 
-__all__ = ["DUE", "Averages", "Due", "degree_days", "due", "figures_of", "mean_day", "slug"]
+__all__ = ["DUE", "Averages", "Due", "degree_days", "due", "figures_of", "imports_of", "mean_day", "slug"]

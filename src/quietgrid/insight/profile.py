@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quietgrid.algorithms.weights import local_hours
 from quietgrid.model.insight import HOURS
 from quietgrid.model.interval import Window, local_days, local_window
+from quietgrid.model.question import Quantity
 from quietgrid.model.total import Total
 
 BASE_MILLI = 15_000
@@ -46,6 +47,24 @@ def mean_day(totals: Sequence[Total], window: Window, tz: str, floor: int) -> tu
             return [], 0
         out.append(int(energy[counted].sum()) * (3600 // window.resolution) // int(homes[counted].sum()))
     return out, int(homes[enough].min())
+
+
+def imports_of(nets: Sequence[Total], exports: Total) -> Total:
+    """What groups imported of which only the net opens: with the export of their union, where all of it is open.
+
+    Args:
+        nets: of all groups in the union. exports: of the union.
+
+    Privacy: a sum of the groups together, as coarse as their union.
+    """
+    answered = exports.answered.copy()
+    energy, homes = exports.energy_wh.copy(), np.zeros(len(exports.window), np.int32)
+    for net in nets:
+        answered &= net.answered
+        energy += net.energy_wh
+        homes += net.homes
+    members = sum(net.members for net in nets)
+    return Total(exports.node, Quantity.IMPORT, exports.window, energy, homes, members, answered, exports.status)
 
 
 def degree_days(answers: Sequence[tuple[int, int]], window: Window, tz: str) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from quietgrid.algorithms.plan import partition
 from quietgrid.crypto.public.envelope import Signed, decode, pack_signed, unpack_signed
 from quietgrid.errors import GateRefusal, NotFoundError, QuietgridError
-from quietgrid.insight import Averages, degree_days, due, figures_of, mean_day, slug
+from quietgrid.insight import Averages, degree_days, due, figures_of, imports_of, mean_day, slug
 from quietgrid.insight.rules import number
 from quietgrid.model.insight import ALL
 from quietgrid.model.interval import Window
@@ -20,6 +20,7 @@ from quietgrid.model.readings import EXPORT
 from quietgrid.model.total import Total
 from quietgrid.runtime.platform import Platform
 from quietgrid.runtime.publishing import Publishing
+from quietgrid.store import PlatformTx
 from quietgrid.wire.insight import CommunityFigures
 from quietgrid.wire.publication import Publication
 
@@ -28,6 +29,8 @@ FIGURES = "community figures"
 NEWEST_PEERS = "peers"
 """Asks for the smallest published group that the home is in."""
 TEMPERATURE = "temperature"
+UNION = "union"
+"""The node whose export is that of all groups of which only the net opens (`algorithms.plan.partition`)."""
 USED_BY = (Statistic.USE, Statistic.KINDS, Statistic.PEERS, Statistic.SPREAD)
 
 
@@ -168,21 +171,33 @@ class Insights:
     def _profile(self, window: Window) -> tuple[list[int], int]:
         """The mean home's day, of totals of all homes: published only where a plain sum may be."""
         parts = self._platform.parts
-        totals: list[Total] = []
+        nodes = partition(self._platform.members(window.first), parts.rules)
         with self._store.read() as tx:
-            for node, (_, quantities) in partition(self._platform.members(window.first), parts.rules).items():
-                if Quantity.IMPORT not in quantities:
-                    continue
-                try:
-                    totals.append(tx.totals.total(node, Quantity.IMPORT, window))
-                except NotFoundError:
-                    continue
+            opened = {
+                (node, quantity): total
+                for node, (_, quantities) in nodes.items()
+                for quantity in quantities
+                if (total := _total(tx, node, quantity, window)) is not None
+            }
+        totals = [total for (_, quantity), total in opened.items() if quantity is Quantity.IMPORT]
+        union = opened.get((UNION, Quantity.EXPORT))
+        few = [node for node, (_, quantities) in nodes.items() if Quantity.NET in quantities]
+        nets = [opened[node, Quantity.NET] for node in few if (node, Quantity.NET) in opened]
+        if union is not None and len(nets) == len(few):
+            totals.append(imports_of(nets, union))
         return mean_day(totals, window, parts.card.tz, self._publishing.rules.floor)
 
     def _degree_days(self, window: Window) -> list[int]:
         start, end = window.first * window.resolution, window.end * window.resolution
         with self._store.read() as tx:
             return degree_days(tx.feeds.between(TEMPERATURE, start, end), window, self._platform.parts.card.tz)
+
+
+def _total(tx: PlatformTx, node: str, quantity: Quantity, window: Window) -> Total | None:
+    try:
+        return tx.totals.total(node, quantity, window)
+    except NotFoundError:
+        return None
 
 
 def publish_quietly(insights: Insights, month: str, by: str) -> None:
