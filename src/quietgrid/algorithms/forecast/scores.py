@@ -120,7 +120,7 @@ def drift(biases: Sequence[float], issued: Sequence[int]) -> int | None:
 
     >>> usual = [1.0, -1.0] * 10
     >>> drift([*usual, *[3.0] * 10], range(30)), drift(usual, range(20))
-    (21, None)
+    (22, None)
     """
     if len(biases) <= REFERENCE_DAYS:
         return None
