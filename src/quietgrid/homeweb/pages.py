@@ -6,8 +6,10 @@ without scripts; with them they are live. Nothing of a request or answer is logg
     GET  /  /history  /history.csv  /bills  /bills/{n}  /bills/{n}.json  /bills/{n}/invoice.html
          /bills/{n}/invoice.pdf  /bills/{n}/proof.json  /privacy  /privacy.csv  /privacy.json  /privacy/{entry}
          /proofs  /proofs/{slot}/complaint.json  /consents  /consents/{id}/package  /glance  /events  /device
-         /events/privacy  /events/glance  /votes  /assets  /community (`community_routes`)  /sign-in  /static/{path}
+         /events/privacy  /events/glance  /response  /votes  /assets  /community (`community_routes`)
+         /sign-in  /static/{path}
     POST /bills/{n}/verify  /proofs  /proofs/complaint  /consents  /consents/{id}  /consents/backup
+         /response/limits  /response/events/{event}  /response/programs/{program}
          /consents/erase  /device  /bills/rewards  /votes/part  /votes/{number}  /assets/{number}/claim  /signout
 """
 
@@ -30,6 +32,7 @@ from quietgrid.homeweb import (
     community_routes,
     consents,
     device,
+    events,
     front,
     omissions,
     papers,
@@ -84,6 +87,10 @@ def _routes(p: Pages) -> list[Route]:
         get("/proofs/{first:int}/complaint.json", _complaint),
         get("/device", _device),
         post("/device", _choose),
+        get("/response", _response),
+        post("/response/limits", _allow),
+        post("/response/events/{event}", _decide),
+        post("/response/programs/{program}", _join),
         get("/consents", _consents),
         post("/consents", _give),
         post("/consents/backup", _backup),
@@ -262,6 +269,25 @@ def _device(p: Pages, visit: Visit) -> Response:
 def _choose(p: Pages, visit: Visit) -> Response:
     device.choose(visit.desk, visit.form)
     return _see("/device")
+
+
+def _response(p: Pages, visit: Visit) -> Response:
+    return p.page("household/events.html", p.base(visit, "response") | events.page(visit.desk))
+
+
+def _allow(p: Pages, visit: Visit) -> Response:
+    events.allow(visit.desk, visit.form)
+    return _see("/response")
+
+
+def _decide(p: Pages, visit: Visit) -> Response:
+    events.decide(visit.desk, visit.request.path_params["event"], visit.form)
+    return _see("/response")
+
+
+def _join(p: Pages, visit: Visit) -> Response:
+    events.join(visit.desk, visit.request.path_params["program"], visit.form)
+    return _see("/response")
 
 
 def _consents(p: Pages, visit: Visit) -> Response:

@@ -1,7 +1,7 @@
 """When a program starts an event by itself, how large, and at which rate.
 
 A forecast of the program's groups together is held against the threshold: where the chance of exceeding it is high
-enough, the event is laid around the highest interval, and asks for what is expected above the threshold.
+enough, the event is laid around the highest interval, and asks for what brings the upper band down to the threshold.
 """
 
 from __future__ import annotations
@@ -90,8 +90,7 @@ def proposed(
     start = max(first, at - threshold.length // 2)
     span = Window(start, start + threshold.length, resolution)
     inside = [slot - window.first for slot in range(span.first, span.end) if slot in window]
-    above = np.maximum(middle[inside] - threshold.level, 0)
-    target = int(above.sum()) or int(np.maximum(high[inside] - threshold.level, 0).sum())
+    target = int(np.maximum(high[inside] - threshold.level, 0).sum())
     over = int(1000 * (middle[at - window.first] - threshold.level) // max(threshold.level, 1))
     begins = datetime.fromtimestamp(span.first * resolution, UTC)
     return Event(

@@ -17,6 +17,7 @@ from quietgrid.web import chain as on_chain
 from quietgrid.web import feeds as watched
 from quietgrid.web import governance as votes
 from quietgrid.web import grid as operated
+from quietgrid.web import response as responded
 from quietgrid.web.environment import STATIC
 from quietgrid.web.kit import html_error
 from quietgrid.web.live import Live
@@ -38,7 +39,7 @@ class Static(StaticFiles):
 def mount(app: FastAPI) -> None:
     """Put the pages on an app made by `api.create_app`."""
     own = (replay, start, signin, account, aggregates, mdms, published, billing, trail, proofs)
-    for module in (*own, on_chain, watched, votes, assets, operated):
+    for module in (*own, on_chain, watched, votes, assets, operated, responded):
         app.include_router(module.router)
     app.mount("/static", Static(directory=STATIC), name="static")
     app.state.html_errors = html_error
