@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/grid/plans/{{plan}}/approve": {"why": "as agreed"},
     f"{PREFIX}/grid/plans/{{plan}}/cancel": {"why": "not needed"},
     f"{PREFIX}/grid/emergency": {"why": "smoke"},
+    f"{PREFIX}/grid/circuit/reset": {"why": "all is normal"},
     f"{PREFIX}/grid/emergency/resume": {"why": "all clear"},
 }
 STREAMS = {f"{PREFIX}/events"}
@@ -48,6 +49,12 @@ OPEN_TO_ALL = {
     ("GET", f"{PREFIX}/feeds/asked"),  # what reporters are asked for: public
     ("POST", f"{PREFIX}/feeds/reports"),  # a report by its signature
     ("POST", f"{PREFIX}/own/recovery"),  # two keyholders' signatures decide
+    ("POST", f"{PREFIX}/storage/keys"),  # signed by a station, as the next ones
+    ("POST", f"{PREFIX}/storage/keys/gone"),
+    ("POST", f"{PREFIX}/storage/plans"),
+    ("GET", f"{PREFIX}/storage/plans/{{plan}}"),  # who knows the id asked; the answer is encrypted
+    ("POST", f"{PREFIX}/storage/readings"),  # a frame is judged by its MAC
+    ("POST", f"{PREFIX}/storage/standing"),
     ("POST", f"{PREFIX}/session"),  # signing in
     ("GET", "/healthz"),
 }
