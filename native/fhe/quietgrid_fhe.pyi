@@ -1,6 +1,7 @@
 """Computing on numbers the machine cannot read. Raw module: use `quietgrid.crypto.public.fhe` and `.secret.fhe`.
 
-Values travel as `bytes`: 28 bytes of header, then 8 bytes a 4-bit digit (fresh) or 1,838 bytes a digit (answer).
+Values travel as `bytes`: 28 bytes of header, then 8 bytes a 4-bit digit (fresh) or 1,838 bytes a digit (answer); at
+most 8,192 digits in one vector.
 Every call may raise an `FheError`; none lets a panic out; all release the interpreter's lock.
 """
 
@@ -58,6 +59,9 @@ class ServerKey:
     def from_bytes(data: bytes) -> ServerKey: ...
     @property
     def key_id(self) -> bytes: ...
+    @property
+    def lookups(self) -> int:
+        """Table lookups made so far: what computing costs."""
     def load(self, data: bytes) -> Encrypted: ...
     def answer(self, a: Encrypted) -> bytes: ...
     def join(self, parts: list[Encrypted]) -> Encrypted: ...
@@ -90,3 +94,4 @@ class ServerKey:
     def prefer(
         self, costs: Encrypted, load: Encrypted, level: Encrypted, k: int, store: tuple[int, int, int]
     ) -> Encrypted: ...
+    def score(self, a: Encrypted, tables: list[list[int]], edge: int) -> Encrypted: ...

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quietgrid.algorithms.heating import heating
 from quietgrid.algorithms.insight import Community, Condition, from_digits, insight
 from quietgrid.algorithms.schedule.steps import Steps, flatten, walk
 from quietgrid.crypto.public.fhe import SERVER_KEY_BYTES, Public, Server, is_built
 from quietgrid.crypto.secret.fhe import Client
+from quietgrid.demo.sample import Sample
 from quietgrid.errors import FrameError, InputError, MissingExtraError, VerificationError
+from quietgrid.model.interval import local_window
+from quietgrid.wire.series import Series
 
 NO_FHE = "quietgrid_fhe is not built (make fhe)"
 built = pytest.mark.skipif(not is_built(), reason=NO_FHE)
@@ -138,6 +143,84 @@ def test_schedules_equal_their_twins() -> None:
 
 
 @built
+@pytest.mark.slow
+def test_the_insight_at_the_edges() -> None:
+    """Thresholds at the ends of the range, equal ones, and conditions that decide on one digit."""
+    client, server = pair()
+    rules = (
+        (Condition(0, True, 0),), (Condition(0, True, 32),), (Condition(0, False, 32), Condition(0, False, 32)),
+        (Condition(1, True, 255), Condition(0, True, 31)), (Condition(1, False, 255),),
+    )  # fmt: skip
+    here = Community(65_535, (0, 0, 16, 4096, 65_535), (), (0, 15, 16, 255, 254), rules)
+    public = Public(
+        here.average, here.bands, here.classes, here.usual,
+        tuple(tuple((c.feature, c.at_least, c.value) for c in rule) for rule in rules),
+    )  # fmt: skip
+    for month, profile, features in ((65_535, [0, 16, 16, 255, 255], [32, 255]), (0, [1, 15, 17, 0, 254], [31, 254])):
+        question = client.encrypt([month], "u16"), client.encrypt(profile, "u8"), client.encrypt(features, "u8")
+        answer = client.decrypt(server.insight(*question, public))
+        assert from_digits(answer, 5, len(rules)) == insight(month, profile, features, here)
+
+
+@built
+@pytest.mark.slow
+def test_the_learned_model_equals_its_twin(sample: Sample) -> None:
+    from benchmarks.fhe_model import features_of_homes
+
+    client, server = pair()
+    model = heating()
+    month = sample.readings.cut(local_window(date(2016, 6, 1), date(2016, 7, 1), sample.tz, 900))
+    homes = [model.levels(features) for features in features_of_homes(month, sample.tz)]
+    assert len({model.decide(levels) for levels in homes}) == 2
+    close = sorted(homes, key=lambda levels: abs(model.score(levels) - model.edge))[:3]
+    for levels in [*close, (0,) * 8, (15,) * 8]:
+        sealed = client.encrypt(levels, "u4")
+        assert client.decrypt(server.score(sealed, model.tables, model.edge)) == [int(model.decide(levels))]
+
+
+@built
+@pytest.mark.slow
+def test_the_learned_model_on_london_homes(lcl: Series) -> None:
+    from benchmarks.fhe_model import features_of_homes
+
+    client, server = pair()
+    model = heating()
+    window = local_window(date(2013, 1, 1), date(2013, 2, 1), lcl.tz, lcl.readings.window.resolution)
+    homes = [model.levels(features) for features in features_of_homes(lcl.readings.cut(window), lcl.tz)]
+    assert len({model.decide(levels) for levels in homes}) == 2
+    for levels in homes[::30]:
+        sealed = client.encrypt(levels, "u4")
+        assert client.decrypt(server.score(sealed, model.tables, model.edge)) == [int(model.decide(levels))]
+
+
+@built
+def test_models_of_another_form_are_refused() -> None:
+    client, server = pair()
+    levels = client.encrypt([1, 2], "u4")
+    fits = [[0] * 16, [1] * 16]
+    for sealed, tables, edge in (
+        (levels, fits[:1], 1), (levels, [[0] * 15, [1] * 16], 1), (levels, [[0] * 16, [99] * 16], 1),
+        (levels, fits, 18), (levels, fits, -16), (client.encrypt([1, 2], "u8"), fits, 1), (levels, fits, 2**70),
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            server.score(sealed, tables, edge)
+
+
+@built
+def test_a_vector_that_would_need_too_much_memory_is_refused() -> None:
+    client, server = pair()
+    assert len(client.encrypt([0] * 1024, "u32")) == 44 + 8 * 8192
+    with pytest.raises(InputError):
+        client.encrypt([0] * 1025, "u32")
+    long = client.encrypt([0] * 4096, "u8")
+    with pytest.raises(FrameError):
+        server.load(long[:24] + (8192).to_bytes(4, "little") + long[28:] + long[44:])
+    half = server.load(client.encrypt([0] * 600, "u32"))
+    with pytest.raises(InputError):
+        server.join([half, half])
+
+
+@built
 def test_bad_bytes_are_refused() -> None:
     client, server = pair()
     sealed = client.encrypt([1, 2, 3], "u16")
@@ -190,7 +273,7 @@ def test_no_bytes_end_the_process(noise: bytes, place: int, patch: bytes) -> Non
     client, server = pair()
     sealed = client.encrypt([7], "u8")
     for data in (noise, b"QGFE\x01" + noise, sealed[:place] + patch + sealed[place + len(patch) :]):
-        for use in (server.load, client.decrypt, Client.from_bytes):
+        for use in (server.load, client.decrypt, Client.from_bytes, Server):
             with suppress(FrameError, VerificationError):
                 use(data)  # type: ignore[operator]
 
@@ -256,3 +339,11 @@ def test_a_server_with_only_its_key(tmp_path: Path) -> None:
 @built
 def test_the_server_key_has_the_length_the_docs_say() -> None:
     assert len(pair()[0].server_key()) == SERVER_KEY_BYTES
+
+
+@built
+def test_keys_of_other_versions_and_lengths_are_refused() -> None:
+    key = pair()[0].server_key()
+    for damaged in (key[:-1], key + b"\0", key[:4] + b"\2" + key[5:], key[:7] + b"\1" + key[8:], b"QGFC" + key[4:]):
+        with pytest.raises(FrameError):
+            Server(damaged)

@@ -1,13 +1,11 @@
 //! Whole answers computed in one go. The plaintext twins are `quietgrid.algorithms.insight` and
 //! `quietgrid.algorithms.schedule.steps`; the tests hold them equal.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
-use crate::engine::{Block, Table};
+use crate::engine::{BUDGET, Block, Table};
 use crate::keys::ServerKeys;
-use crate::numbers::{Number, Op};
+use crate::numbers::{Ladder, Number, Op};
 use crate::{Failure, Result};
 
 /// What is public in an insight.
@@ -53,112 +51,90 @@ pub struct Store {
     pub limit: u64,
 }
 
-/// How an interval may be used: charge or give, each only if its public or encrypted wish and the load allow it.
-pub enum Wish {
-    Never,
-    Always,
-    If(Block),
+/// Marks for intervals in which something is wished.
+const WISHED: i64 = 8;
+
+/// One lookup that is still to be made: 1 (times `height`) where `block` is above 0.
+fn positive(height: i64) -> Table {
+    Table::step(1, height)
 }
 
 impl ServerKeys {
-    fn count(&self, value: &Number, edges: &[u64]) -> Block {
-        let bits: Vec<Block> = edges.par_iter().map(|edge| self.against(value, *edge, &|s| Op::Ge.of(s))).collect();
-        let sum = bits.iter().fold(Block::public(0), |sum, bit| sum.plus(bit));
-        self.look_up(&sum, &Table::new(|x| x))
-    }
-
-    /// Bits four to a digit, lowest first.
-    fn pack(&self, bits: &[Block]) -> Vec<Block> {
-        bits.par_chunks(4)
-            .map(|four| {
-                let parts = four.par_iter().enumerate();
-                let parts: Vec<Block> =
-                    parts.map(|(i, bit)| self.look_up(bit, &Table::new(|b| (b & 1) << i))).collect();
-                parts.iter().fold(Block::public(0), |sum, part| sum.plus(part))
-            })
-            .collect()
-    }
-
     /// Digits: 0 below, 1 at, 2 above the average; band; class; hours that stand out, 4 a digit; advice, 4 a digit.
     pub fn insight(&self, month: &Number, profile: &[Number], features: &[Number], community: &Community) -> Vec<Block> {
-        let ((above, (band, class)), (hours, advice)) = rayon::join(
-            || {
-                rayon::join(
-                    || self.against(month, community.average, &|s| s + 1),
-                    || rayon::join(|| self.count(month, &community.bands), || self.count(month, &community.classes)),
-                )
-            },
-            || {
-                rayon::join(
-                    || {
-                        let hours = profile.par_iter().zip(&community.usual);
-                        let bits: Vec<Block> =
-                            hours.map(|(own, usual)| self.against(own, *usual, &|s| Op::Gt.of(s))).collect();
-                        self.pack(&bits)
-                    },
-                    || self.advise(features, &community.advice),
-                )
-            },
-        );
-        let mut out = vec![above, band, class];
-        out.extend(hours);
-        out.extend(advice);
+        let mut out = self.stand(month, community);
+        out.extend(self.hours(profile, &community.usual));
+        out.extend(self.advise(features, &community.advice));
         out
     }
 
-    fn advise(&self, features: &[Number], rules: &[Vec<(usize, bool, u64)>]) -> Vec<Block> {
-        let mut wanted: Vec<(usize, u64)> = rules.iter().flatten().map(|(f, _, value)| (*f, *value)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let known: HashMap<(usize, u64), Block> = wanted
-            .into_par_iter()
-            .map(|key| (key, self.against(&features[key.0], key.1, &|s| Op::Ge.of(s))))
-            .collect();
-        let bits: Vec<Block> = rules
-            .par_iter()
-            .map(|rule| {
-                let all = rule.len() as i64;
-                let sum = rule.iter().fold(Block::public(0), |sum, (feature, at_least, value)| {
-                    let bit = &known[&(*feature, *value)];
-                    if *at_least { sum.plus(bit) } else { sum.plus_public(1).minus(bit) }
-                });
-                self.look_up(&sum, &Table::new(|x| i64::from(x == all)))
-            })
-            .collect();
-        self.pack(&bits)
+    /// The month among all public thresholds: one lookup a digit, then one a threshold.
+    fn stand(&self, month: &Number, community: &Community) -> Vec<Block> {
+        let ladder = self.ladders(std::slice::from_ref(month)).swap_remove(0);
+        let average = [community.average, community.average + 1];
+        let edges = [&average[..], &community.bands, &community.classes].concat();
+        // Nothing of 16 bits reaches 65,536.
+        let sums: Vec<Block> = edges.iter().map(|edge| if *edge > 65_535 { Block::public(0) } else { ladder.at(*edge) }).collect();
+        let bits = self.each(&sums, &positive(1));
+        let (side, rest) = bits.split_at(2);
+        let (bands, classes) = rest.split_at(community.bands.len());
+        vec![Block::sum(side), Block::sum(bands), Block::sum(classes)]
     }
 
-    fn allowed(&self, wish: Wish, fits: impl FnOnce() -> Block + Send) -> Block {
-        match wish {
-            Wish::Never => Block::public(0),
-            Wish::Always => fits(),
-            Wish::If(bit) => self.look_up(&bit.plus(&fits()), &Table::new(|x| i64::from(x == 2))),
+    fn hours(&self, profile: &[Number], usual: &[u64]) -> Vec<Block> {
+        let mut bits: Vec<Option<Block>> = vec![None; profile.len()];
+        // The last lookup already gives a bit its place in the digit.
+        for place in 0..4 {
+            let here: Vec<usize> = (place..profile.len()).step_by(4).collect();
+            let jobs: Vec<(&Number, u64)> = here.iter().map(|i| (&profile[*i], usual[*i])).collect();
+            for (i, bit) in here.iter().zip(self.against(&jobs, Op::Gt, 1 << place)) {
+                bits[*i] = Some(bit);
+            }
         }
+        let bits: Vec<Block> = bits.into_iter().flatten().collect();
+        bits.chunks(4).map(Block::sum).collect()
     }
 
-    /// 0 give, 1 rest, 2 charge, an interval. Wishes are (charge, give).
-    pub fn walk(&self, load: &[Number], level: &Block, wishes: Vec<(Wish, Wish)>, store: Store) -> Vec<Block> {
-        let moves: Vec<(Block, Block)> = load
-            .par_iter()
-            .zip(wishes)
-            .map(|(load, (charge, give))| {
-                rayon::join(
-                    || {
-                        if store.step > store.limit {
-                            return Block::public(0);
-                        }
-                        let room = store.limit - store.step;
-                        self.allowed(charge, || self.against(load, room, &|s| Op::Le.of(s)))
-                    },
-                    || self.allowed(give, || self.against(load, store.step, &|s| Op::Ge.of(s))),
-                )
+    fn advise(&self, features: &[Number], rules: &[Vec<(usize, bool, u64)>]) -> Vec<Block> {
+        let ladders = self.ladders(features);
+        let wanted: BTreeMap<(usize, u64), ()> = rules.iter().flatten().map(|(f, _, value)| ((*f, *value), ())).collect();
+        let mut known: BTreeMap<(usize, u64), Block> = BTreeMap::new();
+        let mut asked: Vec<((usize, u64), Block)> = Vec::new();
+        for key in wanted.into_keys() {
+            let ladder: &Ladder = &ladders[key.0];
+            match ladder.free(key.1) {
+                Some(bit) => drop(known.insert(key, bit)),
+                None => asked.push((key, ladder.at(key.1))),
+            }
+        }
+        let (keys, sums): (Vec<(usize, u64)>, Vec<Block>) = asked.into_iter().unzip();
+        known.extend(keys.into_iter().zip(self.each(&sums, &positive(1))));
+        let jobs: Vec<(Block, Table)> = rules
+            .iter()
+            .enumerate()
+            .map(|(i, rule)| {
+                let mut rule = rule.clone();
+                rule.sort_unstable();
+                rule.dedup();
+                let (all, height) = (rule.len() as i64, 1 << (i % 4));
+                let bits = rule.iter().map(|(feature, at_least, value)| {
+                    let bit = known[&(*feature, *value)].clone();
+                    if *at_least { bit } else { bit.taken_from(1) }
+                });
+                (Block::sum(&bits.collect::<Vec<Block>>()), Table::new(|x| if x == all { height } else { 0 }))
             })
             .collect();
+        let asked: Vec<(&Block, &Table)> = jobs.iter().map(|(block, table)| (block, table)).collect();
+        self.look_up_all(&asked).chunks(4).map(Block::sum).collect()
+    }
+
+    /// 0 give, 1 rest, 2 charge, an interval.
+    pub fn walk(&self, level: &Block, moves: &[(Block, Block)], capacity: i64) -> Vec<Block> {
         // One below empty reads as 15.
-        let clip = Table::new(|x| if x == 15 { 0 } else { x.min(store.capacity) });
-        let mut level = self.look_up(level, &Table::new(|x| x.min(store.capacity)));
+        let clip = Table::new(|x| if x == 15 { 0 } else { x.min(capacity) });
+        let mut level = self.look_up(level, &Table::new(|x| x.min(capacity)));
         let mut out = Vec::with_capacity(moves.len());
-        for (up, down) in &moves {
+        for (up, down) in moves {
             let next = self.look_up(&level.clone().plus(up).minus(down), &clip);
             out.push(next.clone().minus(&level).plus_public(1));
             level = next;
@@ -166,19 +142,78 @@ impl ServerKeys {
         out
     }
 
-    /// Charges in the `k` intervals of the least load, gives in the `k` of the greatest.
+    /// Follows public wishes (1 charge, -1 give, 0 rest) as far as the load allows it.
+    pub fn follow(&self, load: &[Number], level: &Block, wishes: &[i64], store: Store) -> Vec<Block> {
+        let wanting = |wish: i64| -> Vec<usize> { (0..load.len()).filter(|t| wishes[*t] == wish).collect() };
+        let (ups, downs) = (wanting(1), wanting(-1));
+        let mut moves = vec![(Block::public(0), Block::public(0)); load.len()];
+        if let Some(room) = store.limit.checked_sub(store.step) {
+            let jobs: Vec<(&Number, u64)> = ups.iter().map(|t| (&load[*t], room)).collect();
+            for (t, bit) in ups.iter().zip(self.against(&jobs, Op::Le, 1)) {
+                moves[*t].0 = bit;
+            }
+        }
+        let jobs: Vec<(&Number, u64)> = downs.iter().map(|t| (&load[*t], store.step)).collect();
+        for (t, bit) in downs.iter().zip(self.against(&jobs, Op::Ge, 1)) {
+            moves[*t].1 = bit;
+        }
+        self.walk(level, &moves, store.capacity)
+    }
+
+    /// Charges in the `k` (1 to 12) intervals of the least load, gives in the `k` of the greatest.
     pub fn flatten(&self, load: &[Number], level: &Block, k: i64, store: Store) -> Vec<Block> {
-        let halves = self.before(load);
-        let wishes = halves
-            .par_iter()
-            .map(|halves| {
-                let (low, high) = rayon::join(
-                    || self.among(halves, k, load.len(), false),
-                    || self.among(halves, k, load.len(), true),
-                );
-                (Wish::If(low), Wish::If(high))
-            })
-            .collect();
-        self.walk(load, level, wishes, store)
+        let wishes = self.picked(load, k);
+        self.walk(level, &self.allowed(load, &wishes, store), store.capacity)
+    }
+
+    /// Two for each value: 8 where it is not among the `k` least, 8 where it is among the `k` greatest, else 0.
+    pub fn picked(&self, values: &[Number], k: i64) -> Vec<Block> {
+        let n = values.len() as i64;
+        let (lows, mut highs): (Vec<Block>, Vec<Block>) = self.before(values).into_iter().unzip();
+        if k as u64 + highs.iter().map(Block::noise).max().unwrap_or(0) > BUDGET {
+            self.tidy(&mut highs);
+        }
+        let asked: Vec<(&Block, i64)> = lows.iter().map(|low| (low, 1)).collect();
+        let steps = self.steps(&asked);
+        let half = values.len().div_ceil(2) as i64;
+        let (mut sums, mut tables) = (Vec::new(), Vec::new());
+        for (i, (steps, high)) in steps.iter().zip(&highs).enumerate() {
+            // Values of the first half besides this one. Of those before it at most k count for being among the least,
+            // and only the last k of the possible ones for being among the greatest.
+            let others = if (i as i64) < half { half - 1 } else { half };
+            let from = (others - k).max(0);
+            for (range, edge) in [(1..=k.min(others), k), (from + 1..=others, n - k - from)] {
+                let reached: Vec<Block> = range.map(|s| steps.at(s)).collect();
+                sums.push(Block::sum(&reached).plus(high));
+                tables.push(Table::step(edge, WISHED));
+            }
+        }
+        let asked: Vec<(&Block, &Table)> = sums.iter().zip(&tables).collect();
+        self.look_up_all(&asked)
+    }
+
+    /// Moves that are wished (as `picked` says it) and that the load allows.
+    pub fn allowed(&self, load: &[Number], wishes: &[Block], store: Store) -> Vec<(Block, Block)> {
+        let ladders = self.ladders(load);
+        let mut sums = Vec::with_capacity(wishes.len());
+        for (ladder, wishes) in ladders.iter().zip(wishes.chunks_exact(2)) {
+            // The load is below what leaves no room: at most 0, so 1 - that is above 0.
+            let up = match store.limit.checked_sub(store.step) {
+                None => Block::public(0),
+                Some(room) => ladder.at(room + 1).taken_from(1),
+            };
+            sums.push(up.minus(&wishes[0]));
+            sums.push(ladder.at(store.step).plus(&wishes[1]).plus_public(-WISHED));
+        }
+        let bits = self.each(&sums, &positive(1));
+        bits.chunks_exact(2).map(|two| (two[0].clone(), two[1].clone())).collect()
+    }
+
+    /// 1 where the sum of a public table of each 4-bit value reaches `edge`: a boosted sum of one-feature trees.
+    pub fn score(&self, values: &[Number], tables: &[Vec<i64>], edge: i64) -> Block {
+        let tables: Vec<Table> = tables.iter().map(|table| Table::new(|x| table[x as usize])).collect();
+        let asked: Vec<(&Block, &Table)> = values.iter().map(|value| &value.digits[0]).zip(&tables).collect();
+        let sum = Block::sum(&self.look_up_all(&asked));
+        self.look_up(&sum.plus_public(1 - edge), &positive(1))
     }
 }

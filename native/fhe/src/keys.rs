@@ -1,11 +1,13 @@
 //! The two keys. Parameters: Zama's `V1_8_PARAM_MESSAGE_2_CARRY_2_KS_PBS_TUNIFORM_2M128`: 128-bit security,
 //! a bootstrap fails with probability 2^-129.6 as long as its input's noise has a 2-norm of at most 5.
 
+use std::sync::atomic::AtomicU64;
+
 use tfhe::core_crypto::commons::math::random::{CompressionSeed, Seed, Seeder};
 use tfhe::core_crypto::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::wire::{BIG, Form, HEADER, Header, KeyId, Kind, MOST, SMALL, VERSION, array, push_words, words};
+use crate::wire::{BIG, Form, HEADER, Header, KeyId, Kind, MOST_DIGITS, SMALL, VERSION, array, push_words, words};
 use crate::{Failure, Result};
 
 pub const SMALL_NOISE: u32 = 45;
@@ -111,8 +113,8 @@ impl Client {
     }
 
     pub fn encrypt(&self, values: &[i64], kind: Kind) -> Result<Vec<u8>> {
-        if values.is_empty() || values.len() > MOST {
-            return Err(Failure::Input(format!("between 1 and {MOST} values fit in a vector")));
+        if values.is_empty() || values.len() * kind.digits() > MOST_DIGITS {
+            return Err(Failure::Input(format!("between 1 and {MOST_DIGITS} digits of 4 bits fit in a vector")));
         }
         let mut digits = Zeroizing::new(Vec::with_capacity(values.len() * kind.digits()));
         for value in values {
@@ -163,6 +165,13 @@ impl Client {
     }
 }
 
+#[cfg(test)]
+impl Client {
+    pub fn phase(&self, lwe: &[u64]) -> u64 {
+        phase(lwe, &self.big)
+    }
+}
+
 fn phase(lwe: &[u64], key: &[u64]) -> u64 {
     let (body, mask) = (lwe[key.len()], &lwe[..key.len()]);
     mask.iter().zip(key).fold(body, |sum, (a, s)| sum.wrapping_sub(a.wrapping_mul(*s)))
@@ -188,6 +197,8 @@ pub struct ServerKeys {
     pub key_id: KeyId,
     pub bsk: FourierLweBootstrapKeyOwned,
     pub ksk: LweKeyswitchKeyOwned<u64>,
+    /// Lookups made so far.
+    pub lookups: AtomicU64,
 }
 
 impl ServerKeys {
@@ -221,6 +232,6 @@ impl ServerKeys {
             0, KS_BASE, KS_LEVELS, LweDimension(BIG), LweDimension(SMALL), native(),
         );
         par_decompress_seeded_lwe_keyswitch_key::<_, _, _, DefaultRandomGenerator>(&mut ksk, &seeded);
-        Ok(ServerKeys { key_id: array(&bytes[8..24]), bsk, ksk })
+        Ok(ServerKeys { key_id: array(&bytes[8..24]), bsk, ksk, lookups: AtomicU64::new(0) })
     }
 }

@@ -14,17 +14,18 @@ mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use circuits::{Community, Store, Wish};
+use circuits::{Community, Store};
 use engine::Block;
 use keys::{Client, ServerKeys};
 use numbers::{Number, Op};
-use wire::{BIG, Form, HEADER, Header, Kind, MOST, SMALL};
+use wire::{BIG, Form, HEADER, Header, Kind, MOST_DIGITS};
 
 create_exception!(quietgrid_fhe, FheError, PyException, "The root of what this module raises.");
 create_exception!(quietgrid_fhe, FormatError, FheError, "Bytes that are not what they should be.");
@@ -177,8 +178,6 @@ impl ServerKey {
     }
 }
 
-use rayon::prelude::*;
-
 #[pymethods]
 impl ServerKey {
     #[staticmethod]
@@ -189,6 +188,11 @@ impl ServerKey {
     #[getter]
     fn key_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.key_id)
+    }
+
+    #[getter]
+    fn lookups(&self) -> u64 {
+        self.0.lookups.load(Ordering::Relaxed)
     }
 
     fn __repr__(&self) -> &'static str {
@@ -215,16 +219,8 @@ impl ServerKey {
             self.same(&[a])?;
             let header = Header { form: Form::Answer, kind: a.kind, key_id: a.key_id, count: a.numbers.len() };
             let digits: Vec<&Block> = a.numbers.iter().flat_map(|number| &number.digits).collect();
-            let parts: Vec<Vec<u8>> = digits
-                .par_iter()
-                .map(|digit| {
-                    let mut part = Vec::with_capacity((SMALL + 1) * 2);
-                    self.0.answer(digit, &mut part);
-                    part
-                })
-                .collect();
             let mut out = header.write();
-            parts.iter().for_each(|part| out.extend_from_slice(part));
+            out.extend(self.0.answer(&digits));
             Ok(out)
         })?;
         Ok(PyBytes::new(py, &bytes))
@@ -235,7 +231,9 @@ impl ServerKey {
         guarded(py, || {
             self.same(&parts)?;
             let kind = parts.first().ok_or_else(|| Failure::Input("nothing to join".into()))?.kind;
-            if parts.iter().any(|part| part.kind != kind) || parts.iter().map(|p| p.numbers.len()).sum::<usize>() > MOST {
+            if parts.iter().any(|part| part.kind != kind)
+                || parts.iter().map(|p| p.numbers.len()).sum::<usize>() * kind.digits() > MOST_DIGITS
+            {
                 return Err(Failure::Input("vectors of one type, together not too long, are needed".into()));
             }
             Ok(self.of(kind, parts.iter().flat_map(|part| part.numbers.clone()).collect()))
@@ -246,8 +244,7 @@ impl ServerKey {
         guarded(py, || {
             self.alike(a, b)?;
             Self::numeric(a)?;
-            let pairs = a.numbers.par_iter().zip(&b.numbers);
-            Ok(self.of(a.kind, pairs.map(|(x, y)| self.0.add(x, y, a.kind)).collect()))
+            Ok(self.of(a.kind, self.0.add(&a.numbers, &b.numbers, a.kind, false)))
         })
     }
 
@@ -255,8 +252,7 @@ impl ServerKey {
         guarded(py, || {
             self.alike(a, b)?;
             Self::numeric(a)?;
-            let pairs = a.numbers.par_iter().zip(&b.numbers);
-            Ok(self.of(a.kind, pairs.map(|(x, y)| self.0.sub(x, y, a.kind)).collect()))
+            Ok(self.of(a.kind, self.0.add(&a.numbers, &b.numbers, a.kind, true)))
         })
     }
 
@@ -278,9 +274,8 @@ impl ServerKey {
                 return Err(Failure::Input("needs one public value, or as many as there are encrypted ones".into()));
             }
             let stored = values.iter().map(|value| a.kind.store(*value)).collect::<Result<Vec<u64>>>()?;
-            let bits = a.numbers.par_iter().enumerate();
-            let bits = bits.map(|(i, x)| self.0.against(x, stored[i % stored.len()], &|s| op.of(s)));
-            Ok(Encrypted::bits(a.key_id, Kind::Bool, bits.collect()))
+            let jobs: Vec<(&Number, u64)> = a.numbers.iter().zip(stored.into_iter().cycle()).collect();
+            Ok(Encrypted::bits(a.key_id, Kind::Bool, self.0.against(&jobs, op, 1)))
         })
     }
 
@@ -288,8 +283,8 @@ impl ServerKey {
         guarded(py, || {
             self.alike(a, b)?;
             let op = Op::parse(op)?;
-            let bits = a.numbers.par_iter().zip(&b.numbers).map(|(x, y)| self.0.compare(x, y, &|s| op.of(s)));
-            Ok(Encrypted::bits(a.key_id, Kind::Bool, bits.collect()))
+            let pairs: Vec<(&Number, &Number)> = a.numbers.iter().zip(&b.numbers).collect();
+            Ok(Encrypted::bits(a.key_id, Kind::Bool, self.0.compare(&pairs, op, 1)))
         })
     }
 
@@ -301,8 +296,8 @@ impl ServerKey {
             if bits.numbers.len() != a.numbers.len() {
                 return Err(Failure::Input("needs as many bits as values".into()));
             }
-            let all = bits.numbers.par_iter().zip(&a.numbers).zip(&b.numbers);
-            Ok(self.of(a.kind, all.map(|((bit, x), y)| self.0.select(&bit.digits[0], x, y)).collect()))
+            let bits: Vec<Block> = bits.numbers.iter().map(|bit| bit.digits[0].clone()).collect();
+            Ok(self.of(a.kind, self.0.select(&bits, &a.numbers, &b.numbers)))
         })
     }
 
@@ -321,7 +316,7 @@ impl ServerKey {
             Self::kind(a, Kind::U8)?;
             let table: [u8; 256] =
                 table.try_into().map_err(|_| Failure::Input("needs a table of 256 bytes".into()))?;
-            Ok(self.of(Kind::U8, a.numbers.par_iter().map(|x| self.0.table(x, &table)).collect()))
+            Ok(self.of(Kind::U8, a.numbers.iter().map(|x| self.0.table(x, &table)).collect()))
         })
     }
 
@@ -382,9 +377,7 @@ impl ServerKey {
             if wishes.len() != load.numbers.len() || wishes.iter().any(|wish| !(-1..=1).contains(wish)) {
                 return Err(Failure::Input("needs one wish of -1, 0 or 1 for each interval".into()));
             }
-            let is = |wanted: bool| if wanted { Wish::Always } else { Wish::Never };
-            let wishes = wishes.iter().map(|wish| (is(*wish > 0), is(*wish < 0))).collect();
-            let plan = self.0.walk(&load.numbers, &level.one()?.digits[0], wishes, store);
+            let plan = self.0.follow(&load.numbers, &level.one()?.digits[0], &wishes, store);
             Ok(Encrypted::bits(load.key_id, Kind::U4, plan))
         })
     }
@@ -418,6 +411,26 @@ impl ServerKey {
             }
             let plan = self.0.prefer(&costs.numbers, &load.numbers, &level.one()?.digits[0], k, store);
             Ok(Encrypted::bits(load.key_id, Kind::U4, plan))
+        })
+    }
+
+    /// Whether the sum of public tables of 4-bit values reaches an edge.
+    fn score(&self, py: Python<'_>, a: &Encrypted, tables: Vec<Vec<i64>>, edge: i64) -> PyResult<Encrypted> {
+        guarded(py, || {
+            self.same(&[a])?;
+            Self::kind(a, Kind::U4)?;
+            Self::most(a, 1, 24)?;
+            let small = |table: &Vec<i64>| table.len() == 16 && table.iter().all(|part| part.abs() <= 15);
+            if tables.len() != a.numbers.len() || !tables.iter().all(small) || edge.abs() > 1000 {
+                return Err(Failure::Input("needs a table of 16 numbers from -15 to 15 for each value".into()));
+            }
+            let reach = |best: fn(&Vec<i64>) -> i64| tables.iter().map(best).sum::<i64>() + 1 - edge;
+            let (low, high) =
+                (reach(|t| t.iter().copied().min().unwrap_or(0)), reach(|t| t.iter().copied().max().unwrap_or(0)));
+            if low < -15 || high > 16 {
+                return Err(Failure::Input("the sum may be at most 16 below and 15 above the edge".into()));
+            }
+            Ok(Encrypted::bits(a.key_id, Kind::Bool, vec![self.0.score(&a.numbers, &tables, edge)]))
         })
     }
 }

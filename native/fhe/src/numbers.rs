@@ -1,8 +1,9 @@
-//! Numbers of 4-bit digits, lowest first, and what can be done with them.
+//! Numbers of 4-bit digits, lowest first, and what can be done with them. Everything works on many numbers at once:
+//! lookups that do not wait for each other are made together.
 
 use rayon::prelude::*;
 
-use crate::engine::{Block, Table};
+use crate::engine::{Block, Steps, TIDY, Table};
 use crate::keys::ServerKeys;
 use crate::wire::Kind;
 use crate::{Failure, Result};
@@ -12,8 +13,8 @@ pub struct Number {
     pub digits: Vec<Block>,
 }
 
-/// A relation as 0 or 1 of the sign of a difference.
-#[derive(Clone, Copy)]
+/// A comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     Gt,
     Ge,
@@ -36,146 +37,215 @@ impl Op {
         })
     }
 
-    pub fn of(self, sign: i64) -> i64 {
-        i64::from(match self {
-            Op::Gt => sign > 0,
-            Op::Ge => sign >= 0,
-            Op::Lt => sign < 0,
-            Op::Le => sign <= 0,
-            Op::Eq => sign == 0,
-            Op::Ne => sign != 0,
-        })
+    fn negated(self) -> bool {
+        matches!(self, Op::Lt | Op::Le | Op::Ne)
     }
 }
 
-fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    rayon::join(a, b)
+/// A 4-bit digit of a public number.
+pub fn digit(value: u64, place: usize) -> i64 {
+    (value >> (4 * place) & 15) as i64
+}
+
+/// The digits of a value, or of a difference of two, and the public number they are compared with.
+struct Against {
+    digits: Vec<Block>,
+    edge: u64,
+    /// Digits from -15 to 15, compared with 0.
+    signed: bool,
+}
+
+/// One number, for comparing with many public ones: one lookup a digit, then one a comparison.
+pub struct Ladder {
+    steps: Vec<Steps>,
+}
+
+impl Ladder {
+    fn weight(place: usize) -> i64 {
+        if place == 0 { 1 } else { 1 << (place - 1) }
+    }
+
+    /// Above 0 where the number is at least `edge`; for u16 from -7 to 8.
+    pub fn at(&self, edge: u64) -> Block {
+        let mut sum = self.steps[0].at(digit(edge, 0));
+        for (place, steps) in self.steps.iter().enumerate().skip(1) {
+            let own = digit(edge, place);
+            sum = sum.plus(&steps.at(own)).plus(&steps.at(own + 1)).plus_public(-Self::weight(place));
+        }
+        sum
+    }
+
+    /// The bit itself where it needs no further lookup.
+    pub fn free(&self, edge: u64) -> Option<Block> {
+        match &self.steps[..] {
+            [_, high] if edge & 15 == 0 => Some(high.at(digit(edge, 1))),
+            _ => None,
+        }
+    }
 }
 
 impl ServerKeys {
-    fn each(&self, blocks: &[Block], table: &Table) -> Vec<Block> {
-        blocks.par_iter().map(|block| self.look_up(block, table)).collect()
+    pub fn ladders(&self, numbers: &[Number]) -> Vec<Ladder> {
+        let jobs: Vec<(&Block, i64)> = numbers
+            .iter()
+            .flat_map(|number| number.digits.iter().enumerate().map(|(place, digit)| (digit, Ladder::weight(place))))
+            .collect();
+        let mut steps = self.steps(&jobs).into_iter();
+        numbers.iter().map(|number| Ladder { steps: steps.by_ref().take(number.digits.len()).collect() }).collect()
     }
 
-    /// The sign of the highest digit that differs, then `f` of it. Signs lowest first.
-    fn verdict(&self, mut signs: Vec<Block>, f: &(dyn Fn(i64) -> i64 + Sync)) -> Block {
-        loop {
-            let last = signs.len() <= 3;
-            let table = if last { Table::signed(|y| f(y.signum())) } else { Table::signed(i64::signum) };
-            signs = signs
-                .par_chunks(3)
-                .map(|three| {
-                    let mut sum = three[0].clone();
-                    for (i, sign) in three.iter().enumerate().skip(1) {
-                        sum = sum.plus(&sign.clone().times(1 << i));
-                    }
-                    self.look_up(&sum, &table)
-                })
-                .collect();
-            if last {
-                return signs.swap_remove(0);
+    /// Cleans blocks whose noise is above `TIDY`.
+    pub fn tidy(&self, blocks: &mut [Block]) {
+        let same = Table::same();
+        let (places, jobs): (Vec<usize>, Vec<(&Block, &Table)>) =
+            blocks.iter().enumerate().filter(|(_, block)| block.noise() > TIDY).map(|(i, block)| (i, (block, &same))).unzip();
+        let clean = self.look_up_all(&jobs);
+        for (i, block) in places.into_iter().zip(clean) {
+            blocks[i] = block;
+        }
+    }
+
+    /// `height` where the value is at least its edge (above it if `strict`), else 0; the other way round if `negated`.
+    /// A carry runs through the digits, lowest first; one lookup a digit.
+    fn reaching(&self, jobs: &[Against], strict: bool, negated: bool, height: i64) -> Vec<Block> {
+        let places = jobs.first().map_or(0, |job| job.digits.len());
+        // None: reached whatever the value is.
+        let mut carries: Vec<Option<Block>> = vec![None; jobs.len()];
+        for place in 0..places {
+            let last = place + 1 == places;
+            let first = |edge: i64| if strict && place == 0 { edge + 1 } else { edge };
+            let mut waiting = Vec::new();
+            for (i, (job, carry)) in jobs.iter().zip(&carries).enumerate() {
+                let edge = digit(job.edge, place);
+                let (block, edge) = match carry {
+                    Some(carry) => (job.digits[place].clone().plus(carry), edge + 1),
+                    None => (job.digits[place].clone(), first(edge)),
+                };
+                if carry.is_some() || job.signed || edge > 0 {
+                    waiting.push((i, block, Table::step(edge, if last { height } else { 1 })));
+                }
+            }
+            let asked: Vec<(&Block, &Table)> = waiting.iter().map(|(_, block, table)| (block, table)).collect();
+            let found = self.look_up_all(&asked);
+            for ((i, _, _), block) in waiting.iter().zip(found) {
+                carries[*i] = Some(block);
             }
         }
+        let bits = carries.into_iter().map(|carry| carry.unwrap_or_else(|| Block::public(height)));
+        bits.map(|bit| if negated { bit.taken_from(height) } else { bit }).collect()
     }
 
-    /// `f(sign(a - c))` for a public `c` as stored.
-    pub fn against(&self, a: &Number, c: u64, f: &(dyn Fn(i64) -> i64 + Sync)) -> Block {
-        let clear = |i: usize| (c >> (4 * i) & 15) as i64;
-        if a.digits.len() == 1 {
-            return self.look_up(&a.digits[0], &Table::new(|x| f((x - clear(0)).signum())));
+    /// `height` where every digit is that of its edge, else 0; the other way round if `negated`.
+    fn equal(&self, jobs: &[Against], negated: bool, height: i64) -> Vec<Block> {
+        let places = jobs.first().map_or(0, |job| job.digits.len());
+        let one = if places == 1 { height } else { 1 };
+        let tables: Vec<Table> = (0..16).map(|own| Table::new(|x| if x == own { one } else { 0 })).collect();
+        let asked: Vec<(&Block, &Table)> = jobs
+            .iter()
+            .flat_map(|job| job.digits.iter().enumerate().map(|(i, block)| (block, &tables[digit(job.edge, i) as usize])))
+            .collect();
+        let mut bits = self.look_up_all(&asked);
+        if places > 1 {
+            let sums: Vec<Block> = bits.chunks_exact(places).map(Block::sum).collect();
+            bits = self.each(&sums, &Table::new(|x| if x == places as i64 { height } else { 0 }));
         }
-        let signs = a.digits.par_iter().enumerate();
-        let signs = signs.map(|(i, digit)| self.look_up(digit, &Table::new(|x| (x - clear(i)).signum()))).collect();
-        self.verdict(signs, f)
+        bits.into_iter().map(|bit| if negated { bit.taken_from(height) } else { bit }).collect()
     }
 
-    /// `f(sign(a - b))`.
-    pub fn compare(&self, a: &Number, b: &Number, f: &(dyn Fn(i64) -> i64 + Sync)) -> Block {
-        let sign = Table::new(i64::signum);
-        let differences: Vec<Block> = a.digits.iter().zip(&b.digits).map(|(a, b)| a.clone().minus(b)).collect();
-        self.verdict(self.each(&differences, &sign), f)
-    }
-
-    /// A digit and a carry of a sum between 0 and 31. Costs 3 lookups.
-    fn split(&self, sum: &Block, turn: i64) -> (Block, Block) {
-        both(
-            || {
-                let half = self.look_up(&sum.clone().times(2), &Table::halves(|i| 2 * (i / 2) + 1));
-                let value = |i: i64| if i >= 8 { i - 8 } else { 15 - i };
-                self.look_up(&half.plus_halves(15), &Table::new(|i| (value(i) + turn) & 15))
-            },
-            || self.look_up(sum, &Table::halves(|_| -1)).plus_halves(1),
-        )
-    }
-
-    fn turn(kind: Kind, i: usize) -> i64 {
-        if kind == Kind::I32 && i == 7 { 8 } else { 0 }
-    }
-
-    /// a + b, modulo the type.
-    pub fn add(&self, a: &Number, b: &Number, kind: Kind) -> Number {
-        let mut carry = Block::public(0);
-        let mut digits = Vec::with_capacity(a.digits.len());
-        for (i, (a, b)) in a.digits.iter().zip(&b.digits).enumerate() {
-            let (digit, next) = self.split(&a.clone().plus(b).plus(&carry), Self::turn(kind, i));
-            digits.push(digit);
-            carry = next;
+    fn decide(&self, jobs: &[Against], op: Op, height: i64) -> Vec<Block> {
+        match op {
+            Op::Eq | Op::Ne => self.equal(jobs, op.negated(), height),
+            Op::Ge | Op::Lt => self.reaching(jobs, false, op.negated(), height),
+            Op::Gt | Op::Le => self.reaching(jobs, true, op.negated(), height),
         }
-        Number { digits }
     }
 
-    /// a - b, modulo the type.
-    pub fn sub(&self, a: &Number, b: &Number, kind: Kind) -> Number {
-        let mut borrow = Block::public(0);
-        let mut digits = Vec::with_capacity(a.digits.len());
-        for (i, (a, b)) in a.digits.iter().zip(&b.digits).enumerate() {
-            // Below 0 is above 15 of 32: the "carry" of such a digit is the borrow.
-            let (digit, next) = self.split(&a.clone().minus(b).minus(&borrow), Self::turn(kind, i));
-            digits.push(digit);
-            borrow = next;
+    /// `height` where `op` holds between a number and its public one (as stored), else 0.
+    pub fn against(&self, jobs: &[(&Number, u64)], op: Op, height: i64) -> Vec<Block> {
+        let jobs: Vec<Against> = jobs
+            .iter()
+            .map(|(number, edge)| Against { digits: number.digits.clone(), edge: *edge, signed: false })
+            .collect();
+        self.decide(&jobs, op, height)
+    }
+
+    /// `height` where `op` holds between the two of a pair, else 0.
+    pub fn compare(&self, pairs: &[(&Number, &Number)], op: Op, height: i64) -> Vec<Block> {
+        let jobs: Vec<Against> = pairs
+            .par_iter()
+            .map(|(a, b)| {
+                let digits = a.digits.iter().zip(&b.digits).map(|(a, b)| a.clone().minus(b)).collect();
+                Against { digits, edge: 0, signed: true }
+            })
+            .collect();
+        self.decide(&jobs, op, height)
+    }
+
+    /// Digits and carries of numbers between 0 and 31 (or -16 and 15, whose carry is a borrow).
+    fn split(&self, sums: &[Block], carried: bool) -> (Vec<Block>, Vec<Block>) {
+        let (sixteen, one) = (Table::step(16, 16), Table::step(16, 1));
+        let mut jobs: Vec<(&Block, &Table)> = sums.iter().map(|sum| (sum, &sixteen)).collect();
+        if carried {
+            jobs.extend(sums.iter().map(|sum| (sum, &one)));
         }
-        Number { digits }
+        let mut over = self.look_up_all(&jobs);
+        let carries = over.split_off(sums.len());
+        let mut digits: Vec<Block> = sums.iter().zip(&over).map(|(sum, over)| sum.clone().minus(over)).collect();
+        self.tidy(&mut digits);
+        (digits, carries)
+    }
+
+    /// a + b or a - b, modulo the type.
+    pub fn add(&self, a: &[Number], b: &[Number], kind: Kind, subtract: bool) -> Vec<Number> {
+        let places = kind.digits();
+        let mut out: Vec<Number> = vec![Number { digits: Vec::with_capacity(places) }; a.len()];
+        let mut carries: Vec<Block> = Vec::new();
+        for place in 0..places {
+            let last = place + 1 == places;
+            let mut sums = Vec::with_capacity(a.len());
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                let both = |sum: Block, more: &Block| if subtract { sum.minus(more) } else { sum.plus(more) };
+                let mut sum = both(a.digits[place].clone(), &b.digits[place]);
+                if let Some(carry) = carries.get(i) {
+                    sum = both(sum, carry);
+                }
+                // The highest bit of an i32 is kept turned.
+                sums.push(if kind == Kind::I32 && last { sum.plus_public(-8) } else { sum });
+            }
+            let (digits, next) = self.split(&sums, !last);
+            out.iter_mut().zip(digits).for_each(|(number, digit)| number.digits.push(digit));
+            carries = next;
+        }
+        out
     }
 
     /// The sum of weight × value, modulo 2^32, as 8 digits.
     pub fn weighted(&self, values: &[Number], weights: &[u32]) -> Number {
-        let products: Vec<(usize, Block)> = values
-            .par_iter()
-            .zip(weights)
-            .flat_map_iter(|(value, weight)| {
-                let weight = i128::from(*weight);
-                value.digits.iter().enumerate().flat_map(move |(p, digit)| {
-                    (0..8 - p)
-                        .filter(move |j| (15 * weight) >> (4 * j) != 0)
-                        .map(move |j| (p + j, digit, Table::new(|x| ((weight * i128::from(x)) >> (4 * j) & 15) as i64)))
-                })
-            })
-            .map(|(place, digit, table)| (place, self.look_up(digit, &table)))
-            .collect();
+        let mut products: Vec<(usize, &Block, Table)> = Vec::new();
+        for (value, weight) in values.iter().zip(weights) {
+            let weight = i128::from(*weight);
+            for (p, digit) in value.digits.iter().enumerate() {
+                for j in (0..8 - p).filter(|j| (15 * weight) >> (4 * j) != 0) {
+                    products.push((p + j, digit, Table::new(|x| ((weight * i128::from(x)) >> (4 * j) & 15) as i64)));
+                }
+            }
+        }
+        let asked: Vec<(&Block, &Table)> = products.iter().map(|(_, digit, table)| (*digit, table)).collect();
         let mut columns: Vec<Vec<Block>> = vec![Vec::new(); 8];
-        for (place, block) in products {
-            columns[place].push(block);
+        for ((place, _, _), block) in products.iter().zip(self.look_up_all(&asked)) {
+            columns[*place].push(block);
         }
         let mut digits = Vec::with_capacity(8);
         for place in 0..8 {
             let mut column = std::mem::take(&mut columns[place]);
             while column.len() > 1 {
-                let pairs: Vec<_> = column
-                    .par_chunks(2)
-                    .map(|pair| match pair {
-                        [a, b] => {
-                            let (digit, carry) = self.split(&a.clone().plus(b), 0);
-                            (digit, Some(carry))
-                        }
-                        _ => (pair[0].clone(), None),
-                    })
-                    .collect();
-                column = Vec::with_capacity(pairs.len());
-                for (digit, carry) in pairs {
-                    column.push(digit);
-                    if let (Some(carry), Some(next)) = (carry, columns.get_mut(place + 1)) {
-                        next.push(carry);
-                    }
+                let odd = if column.len() % 2 == 1 { column.pop() } else { None };
+                let sums: Vec<Block> = column.chunks_exact(2).map(Block::sum).collect();
+                let (next, carries) = self.split(&sums, place < 7);
+                column = next;
+                column.extend(odd);
+                if let Some(above) = columns.get_mut(place + 1) {
+                    above.extend(carries);
                 }
             }
             digits.push(column.pop().unwrap_or_else(|| Block::public(0)));
@@ -183,82 +253,84 @@ impl ServerKeys {
         Number { digits }
     }
 
-    /// A bit (0 or 1) where the padding is: 0 or 16.
-    fn flag(&self, bit: &Block) -> Block {
-        self.look_up(bit, &Table::halves(|b| if b > 0 { 16 } else { -16 })).plus_halves(16)
-    }
-
-    /// digit × bit, the bit as a `flag`. Costs 2 lookups, noise 2.
-    fn kept(&self, digit: &Block, flag: &Block, wanted: bool) -> Block {
+    /// a where the flag is 16, b where it is 0. A flag sits on the padding and turns the sign of a table.
+    fn choose(&self, jobs: &[(&Block, &Number, &Number)]) -> Vec<Number> {
         let half = Table::halves(|x| x);
-        let (plain, turned) =
-            both(|| self.look_up(digit, &half), || self.look_up(&digit.clone().plus(flag), &half));
-        if wanted { plain.minus(&turned) } else { plain.plus(&turned) }
-    }
-
-    fn choose(&self, flag: &Block, a: &Number, b: &Number) -> Number {
-        let digits = a.digits.par_iter().zip(&b.digits);
-        let digits = digits.map(|(a, b)| {
-            let (a, b) = both(|| self.kept(a, flag, true), || self.kept(b, flag, false));
-            self.look_up(&a.plus(&b), &Table::new(|x| x))
-        });
-        Number { digits: digits.collect() }
+        let mut asked: Vec<(Block, bool)> = Vec::new();
+        for (flag, a, b) in jobs {
+            for (a, b) in a.digits.iter().zip(&b.digits) {
+                asked.push((a.clone(), true));
+                asked.push((a.clone().plus(flag), false));
+                asked.push((b.clone(), true));
+                asked.push((b.clone().plus(flag), true));
+            }
+        }
+        let tables: Vec<(&Block, &Table)> = asked.iter().map(|(block, _)| (block, &half)).collect();
+        let found = self.look_up_all(&tables);
+        let sums: Vec<Block> = found
+            .chunks_exact(4)
+            .map(|four| four[0].clone().minus(&four[1]).plus(&four[2]).plus(&four[3]))
+            .collect();
+        let mut digits = sums.into_iter();
+        jobs.iter().map(|(_, a, _)| Number { digits: digits.by_ref().take(a.digits.len()).collect() }).collect()
     }
 
     /// a where the bit is 1, b where it is 0.
-    pub fn select(&self, bit: &Block, a: &Number, b: &Number) -> Number {
-        self.choose(&self.flag(bit), a, b)
+    pub fn select(&self, bits: &[Block], a: &[Number], b: &[Number]) -> Vec<Number> {
+        let flags = self.each(bits, &Table::step(1, 16));
+        let jobs: Vec<(&Block, &Number, &Number)> =
+            flags.iter().zip(a).zip(b).map(|((flag, a), b)| (flag, a, b)).collect();
+        self.choose(&jobs)
     }
 
     /// The least (or greatest) value and its place (u8); of equal ones the first.
     pub fn extreme(&self, values: &[Number], greatest: bool) -> (Number, Number) {
         let place = |i: usize| Number { digits: vec![Block::public(i as i64 & 15), Block::public(i as i64 >> 4)] };
+        let op = if greatest { Op::Ge } else { Op::Le };
         let mut left: Vec<(Number, Number)> = values.iter().enumerate().map(|(i, v)| (v.clone(), place(i))).collect();
         while left.len() > 1 {
-            left = left
-                .par_chunks(2)
-                .map(|pair| match pair {
-                    [(a, i), (b, j)] => {
-                        let op = if greatest { Op::Ge } else { Op::Le };
-                        let flag = self.flag(&self.compare(a, b, &|s| op.of(s)));
-                        both(|| self.choose(&flag, a, b), || self.choose(&flag, i, j))
-                    }
-                    _ => pair[0].clone(),
-                })
-                .collect();
+            let odd = if left.len() % 2 == 1 { left.pop() } else { None };
+            let pairs: Vec<(&Number, &Number)> = left.chunks_exact(2).map(|two| (&two[0].0, &two[1].0)).collect();
+            let flags = self.compare(&pairs, op, 16);
+            let values = flags.iter().zip(left.chunks_exact(2)).map(|(flag, two)| (flag, &two[0].0, &two[1].0));
+            let places = flags.iter().zip(left.chunks_exact(2)).map(|(flag, two)| (flag, &two[0].1, &two[1].1));
+            let jobs: Vec<(&Block, &Number, &Number)> = values.chain(places).collect();
+            let mut values = self.choose(&jobs);
+            let places = values.split_off(flags.len());
+            left = values.into_iter().zip(places).collect();
+            left.extend(odd);
         }
         left.swap_remove(0)
     }
 
-    /// Looks a u8 up in 256 public u8.
+    /// Looks u8 up in 256 public u8.
     pub fn table(&self, value: &Number, table: &[u8; 256]) -> Number {
-        let flags: Vec<Block> = (0..16i64)
-            .into_par_iter()
-            .map(|h| self.look_up(&value.digits[1], &Table::halves(|x| if x == h { 16 } else { -16 })).plus_halves(16))
+        let high = self.steps(&[(&value.digits[1], 16)]).swap_remove(0);
+        let turned: Vec<Block> =
+            (0..16).map(|h| value.digits[0].clone().plus(&high.at(h)).minus(&high.at(h + 1))).collect();
+        let entry = |place: usize, h: usize, low: i64| i64::from(table[16 * h + low as usize] >> (4 * place) & 15);
+        let mut tables: Vec<(usize, Table)> = Vec::new();
+        for place in 0..2 {
+            tables.push((16, Table::halves(|low| (0..16).map(|h| entry(place, h, low)).sum())));
+            tables.extend((0..16).map(|h| (h, Table::halves(|low| entry(place, h, low)))));
+        }
+        let asked: Vec<(&Block, &Table)> =
+            tables.iter().map(|(h, table)| (turned.get(*h).unwrap_or(&value.digits[0]), table)).collect();
+        let found = self.look_up_all(&asked);
+        let sums: Vec<Block> = found
+            .chunks_exact(17)
+            .map(|parts| parts[1..].iter().fold(parts[0].clone(), |sum, part| sum.minus(part)))
             .collect();
-        let digits = (0..2usize).into_par_iter().map(|place| {
-            let entry = |h: usize, low: i64| i64::from(table[16 * h + low as usize] >> (4 * place) & 15);
-            let sum = self.look_up(&value.digits[0], &Table::halves(|low| (0..16).map(|h| entry(h, low)).sum()));
-            let turned: Vec<Block> = (0..16usize)
-                .into_par_iter()
-                .map(|h| {
-                    self.look_up(&value.digits[0].clone().plus(&flags[h]), &Table::halves(|low| entry(h, low)))
-                })
-                .collect();
-            let out = turned.iter().fold(sum, |sum, part| sum.minus(part));
-            self.look_up(&out, &Table::new(|x| x))
-        });
-        Number { digits: digits.collect() }
+        Number { digits: self.each(&sums, &Table::same()) }
     }
 
-    /// How many come before each value, as two halves of at most 15 each; of equal ones the first comes first.
+    /// How many come before each value, in two parts of at most 15 each: those of the first half of the vector, and the
+    /// others. Of equal ones the first comes first.
     pub fn before(&self, values: &[Number]) -> Vec<(Block, Block)> {
         let n = values.len();
         let pairs: Vec<(usize, usize)> = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect();
-        let later: Vec<Block> = pairs
-            .par_iter()
-            .map(|&(i, j)| self.compare(&values[i], &values[j], &|s| i64::from(s > 0)))
-            .collect();
+        let numbers: Vec<(&Number, &Number)> = pairs.iter().map(|&(i, j)| (&values[i], &values[j])).collect();
+        let later = self.compare(&numbers, Op::Gt, 1);
         let mut sums = vec![(Block::public(0), Block::public(0)); n];
         for (&(i, j), bit) in pairs.iter().zip(&later) {
             let mut add = |at: usize, from: usize, bit: Block| {
@@ -266,67 +338,44 @@ impl ServerKeys {
                 sums[at] = if from < n.div_ceil(2) { (low.plus(&bit), high) } else { (low, high.plus(&bit)) };
             };
             add(i, j, bit.clone());
-            add(j, i, bit.clone().times(-1).plus_public(1));
+            add(j, i, bit.clone().taken_from(1));
         }
         sums
     }
 
     /// Ranks as u8.
     pub fn rank(&self, values: &[Number]) -> Vec<Number> {
-        let id = Table::new(|x| x);
-        self.before(values)
-            .par_iter()
-            .map(|(low, high)| {
-                let (low, high) = both(|| self.look_up(low, &id), || self.look_up(high, &id));
-                let (digit, carry) = self.split(&low.plus(&high), 0);
-                Number { digits: vec![digit, carry] }
-            })
-            .collect()
-    }
-
-    /// 1 where fewer than `k` (1 to 15) come before; `last` counts from the other end of `n`.
-    pub fn among(&self, halves: &(Block, Block), k: i64, n: usize, last: bool) -> Block {
-        let (low, high) = halves.clone();
-        let (many_low, many_high) = (n.div_ceil(2) as i64, n as i64 - n.div_ceil(2) as i64);
-        // Each half leaves out the value itself, which is in one of them.
-        let (low, high) = if last {
-            (low.times(-1).plus_public(many_low), high.times(-1).plus_public(many_high))
-        } else {
-            (low, high)
-        };
-        let k = if last { k + 1 } else { k };
-        let most = Table::new(|x| x.min(k));
-        let (low, high) = both(|| self.look_up(&low, &most), || self.look_up(&high, &most));
-        self.look_up(&low.plus(&high).plus_public(-k), &Table::halves(|_| 1)).times(-1).plus_halves(1)
+        let (mut lows, mut highs): (Vec<Block>, Vec<Block>) = self.before(values).into_iter().unzip();
+        self.tidy(&mut lows);
+        self.tidy(&mut highs);
+        let sums: Vec<Block> = lows.into_iter().zip(&highs).map(|(low, high)| low.plus(high)).collect();
+        let (digits, carries) = self.split(&sums, true);
+        digits.into_iter().zip(carries).map(|(digit, carry)| Number { digits: vec![digit, carry] }).collect()
     }
 
     /// The values in rising order; at most 12.
     pub fn sort(&self, values: &[Number]) -> Vec<Number> {
-        let n = values.len();
-        let id = Table::new(|x| x);
-        let ranks: Vec<Block> = self
-            .before(values)
-            .par_iter()
-            .map(|(low, high)| self.look_up(&low.clone().plus(high), &id))
-            .collect();
-        (0..n)
-            .into_par_iter()
-            .map(|place| {
-                let here = Table::halves(|x| if x == place as i64 { 16 } else { -16 });
-                let flags: Vec<Block> =
-                    ranks.par_iter().map(|rank| self.look_up(rank, &here).plus_halves(16)).collect();
-                let digits = (0..values[0].digits.len()).into_par_iter().map(|d| {
-                    let parts: Vec<Block> = values
-                        .par_iter()
-                        .zip(&flags)
-                        .map(|(value, flag)| self.kept(&value.digits[d], flag, true))
-                        .collect();
-                    let mut parts = parts.into_iter();
-                    let first = parts.next().unwrap_or_else(|| Block::public(0));
-                    self.look_up(&parts.fold(first, |sum, part| sum.plus(&part)), &id)
-                });
-                Number { digits: digits.collect() }
-            })
-            .collect()
+        let (n, places) = (values.len(), values[0].digits.len());
+        let ranks: Vec<Block> = self.before(values).iter().map(|(low, high)| low.clone().plus(high)).collect();
+        let asked: Vec<(&Block, i64)> = ranks.iter().map(|rank| (rank, 16)).collect();
+        let steps = self.steps(&asked);
+        let half = Table::halves(|x| x);
+        let digits: Vec<Block> = values.iter().flat_map(|value| value.digits.iter().cloned()).collect();
+        let plain = self.each(&digits, &half);
+        let mut out = Vec::with_capacity(n);
+        for place in 0..n as i64 {
+            let flags: Vec<Block> = steps.iter().map(|steps| steps.at(place).minus(&steps.at(place + 1))).collect();
+            let turned: Vec<Block> =
+                digits.iter().enumerate().map(|(i, digit)| digit.clone().plus(&flags[i / places])).collect();
+            let turned = self.each(&turned, &half);
+            let sums: Vec<Block> = (0..places)
+                .map(|d| {
+                    let parts = (0..n).map(|i| plain[i * places + d].clone().minus(&turned[i * places + d]));
+                    Block::sum(&parts.collect::<Vec<Block>>())
+                })
+                .collect();
+            out.push(Number { digits: self.each(&sums, &Table::same()) });
+        }
+        out
     }
 }

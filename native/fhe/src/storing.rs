@@ -1,9 +1,7 @@
 //! Storage plans that look for more than an order of the intervals. The plaintext twins are
 //! `quietgrid.algorithms.schedule.{shaving,steps}`; the tests hold them equal.
 
-use rayon::prelude::*;
-
-use crate::circuits::{Store, Wish};
+use crate::circuits::Store;
 use crate::engine::{Block, Table};
 use crate::keys::ServerKeys;
 use crate::numbers::Number;
@@ -35,21 +33,22 @@ impl ServerKeys {
             x if x > capacity + 1 => failed,
             x => x.min(capacity),
         });
-        let too_low: Vec<Block> = (0..CAPS)
-            .into_par_iter()
-            .map(|cap| {
-                let wishes: Vec<Block> =
-                    counted.par_iter().map(|q| self.look_up(q, &Table::new(|q| wish(q - cap)))).collect();
-                let end = wishes.iter().fold(start.clone(), |level, wish| self.look_up(&level.plus(wish), &next));
-                self.look_up(&end, &Table::new(|x| i64::from(x > capacity + 1)))
-            })
-            .collect();
-        let sum = too_low.iter().fold(Block::public(0), |sum, bit| sum.plus(bit));
+        // What each cap asks for is a sum of steps: 1, less 1 above the cap, less 1 more further above.
+        let asked: Vec<(&Block, i64)> = counted.iter().map(|count| (count, 1)).collect();
+        let mut ends = vec![start.clone(); CAPS as usize];
+        for steps in self.steps(&asked) {
+            let levels: Vec<Block> = (1..=CAPS)
+                .zip(&ends)
+                .map(|(cap, level)| level.clone().plus_public(1).minus(&steps.at(cap)).minus(&steps.at(cap + 1)))
+                .collect();
+            ends = self.each(&levels, &next);
+        }
+        let sum = Block::sum(&self.each(&ends, &Table::new(|x| i64::from(x > capacity + 1))));
         let chosen = self.look_up(&sum, &Table::new(|x| x.min(CAPS - 1)));
         // Below zero, where every cap asks to charge, reads as minus what stands 16 higher.
         let asked = Table::new(|x| if x > 10 { -1 } else { wish(x) });
-        let wishes: Vec<Block> =
-            counted.par_iter().map(|q| self.look_up(&q.clone().minus(&chosen), &asked)).collect();
+        let above: Vec<Block> = counted.iter().map(|count| count.clone().minus(&chosen)).collect();
+        let wishes = self.each(&above, &asked);
         let clip = Table::new(|x| if x == 15 { 0 } else { x.min(capacity) });
         let mut level = start;
         let mut out = Vec::with_capacity(wishes.len());
@@ -63,17 +62,7 @@ impl ServerKeys {
 
     /// Charges in the `k` intervals of the least private cost, gives in the `k` of the greatest.
     pub fn prefer(&self, costs: &[Number], load: &[Number], level: &Block, k: i64, store: Store) -> Vec<Block> {
-        let wishes = self
-            .before(costs)
-            .par_iter()
-            .map(|halves| {
-                let (low, high) = rayon::join(
-                    || self.among(halves, k, costs.len(), false),
-                    || self.among(halves, k, costs.len(), true),
-                );
-                (Wish::If(low), Wish::If(high))
-            })
-            .collect();
-        self.walk(load, level, wishes, store)
+        let wishes = self.picked(costs, k);
+        self.walk(level, &self.allowed(load, &wishes, store), store.capacity)
     }
 }

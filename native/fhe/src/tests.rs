@@ -16,7 +16,8 @@ fn load(server: &ServerKeys, bytes: &[u8]) -> Vec<Number> {
 
 fn open(client: &Client, server: &ServerKeys, kind: Kind, numbers: &[Number]) -> Vec<i64> {
     let mut out = Header { form: Form::Answer, kind, key_id: client.key_id, count: numbers.len() }.write();
-    numbers.iter().flat_map(|n| &n.digits).for_each(|digit| server.answer(digit, &mut out));
+    let digits: Vec<&Block> = numbers.iter().flat_map(|n| &n.digits).collect();
+    out.extend(server.answer(&digits));
     client.decrypt(&out).unwrap()
 }
 
@@ -41,12 +42,13 @@ fn arithmetic_and_choices() {
     let (client, server) = pair();
     let a = load(&server, &client.encrypt(&[-5, 2_000_000_000], Kind::I32).unwrap());
     let b = load(&server, &client.encrypt(&[-70_000, 2_000_000_000], Kind::I32).unwrap());
-    let sums: Vec<Number> = a.iter().zip(&b).map(|(a, b)| server.add(a, b, Kind::I32)).collect();
+    let sums = server.add(&a, &b, Kind::I32, false);
     assert_eq!(open(&client, &server, Kind::I32, &sums), [-70_005, 2_000_000_000i32.wrapping_mul(2).into()]);
-    let gaps: Vec<Number> = a.iter().zip(&b).map(|(a, b)| server.sub(a, b, Kind::I32)).collect();
+    let gaps = server.add(&a, &b, Kind::I32, true);
     assert_eq!(open(&client, &server, Kind::I32, &gaps), [69_995, 0]);
-    let bit = server.compare(&a[0], &b[0], &|s| Op::Gt.of(s));
-    assert_eq!(open(&client, &server, Kind::I32, &[server.select(&bit, &a[0], &b[0])]), [-5]);
+    let bits = server.compare(&[(&a[0], &b[0]), (&b[0], &a[0])], Op::Gt, 1);
+    assert_eq!(open(&client, &server, Kind::I32, &server.select(&bits[..1], &a[..1], &b[..1])), [-5]);
+    assert_eq!(open(&client, &server, Kind::I32, &server.select(&bits[1..], &a[..1], &b[..1])), [-70_000]);
     let bytes = load(&server, &client.encrypt(&[7, 200, 7, 3], Kind::U8).unwrap());
     assert_eq!(open(&client, &server, Kind::U8, &server.sort(&bytes)), [3, 7, 7, 200]);
     assert_eq!(open(&client, &server, Kind::U8, &server.rank(&bytes)), [1, 3, 2, 0]);
@@ -62,4 +64,74 @@ fn too_much_noise_is_refused() {
     let (client, server) = pair();
     let digit = load(&server, &client.encrypt(&[1], Kind::U4).unwrap()).swap_remove(0).digits.swap_remove(0);
     server.look_up(&digit.times(6), &Table::new(|x| x));
+}
+
+fn digits(client: &Client, server: &ServerKeys, values: &[i64]) -> Vec<Block> {
+    let sealed = client.encrypt(values, Kind::U4).unwrap();
+    load(server, &sealed).into_iter().map(|mut number| number.digits.swap_remove(0)).collect()
+}
+
+#[test]
+fn key_switch_is_the_librarys() {
+    use tfhe::core_crypto::prelude::*;
+    let (client, server) = pair();
+    let blocks = digits(&client, &server, &[3, 15]);
+    let ours = server.switched(&blocks.iter().collect::<Vec<&Block>>());
+    for (block, ours) in blocks.iter().zip(ours) {
+        let input = LweCiphertext::from_container(block.lwe(), keys::native());
+        let mut out = LweCiphertext::new(0u64, LweSize(wire::SMALL + 1), keys::native());
+        keyswitch_lwe_ciphertext(&server.ksk, &input, &mut out);
+        assert_eq!(out.into_container(), ours);
+    }
+}
+
+#[test]
+fn comparisons_at_their_edges() {
+    let (client, server) = pair();
+    let values = [0, 1, 15, 16, 255, 256, 4095, 4096, 65_534, 65_535];
+    let numbers = load(&server, &client.encrypt(&values, Kind::U16).unwrap());
+    for edge in [0u64, 16, 255, 256, 4096, 65_535] {
+        let jobs: Vec<(&Number, u64)> = numbers.iter().map(|number| (number, edge)).collect();
+        for (op, holds) in [
+            (Op::Ge, (|a, b| a >= b) as fn(i64, i64) -> bool),
+            (Op::Gt, |a, b| a > b),
+            (Op::Eq, |a, b| a == b),
+        ] {
+            let bits: Vec<Number> =
+                server.against(&jobs, op, 1).into_iter().map(|bit| Number { digits: vec![bit] }).collect();
+            let expected: Vec<i64> = values.iter().map(|value| i64::from(holds(*value, edge as i64))).collect();
+            assert_eq!(open(&client, &server, Kind::Bool, &bits), expected);
+        }
+        let sums: Vec<Block> = server.ladders(&numbers).iter().map(|ladder| ladder.at(edge)).collect();
+        let bits = server.each(&sums, &Table::step(1, 1)).into_iter().map(|bit| Number { digits: vec![bit] });
+        let expected: Vec<i64> = values.iter().map(|value| i64::from(*value >= edge as i64)).collect();
+        assert_eq!(open(&client, &server, Kind::Bool, &bits.collect::<Vec<Number>>()), expected);
+    }
+}
+
+/// Several steps of one lookup may be added: their noise adds as that of different lookups.
+#[test]
+fn noise_of_steps_is_independent() {
+    let (client, server) = pair();
+    let blocks = digits(&client, &server, &[0, 5, 10, 15]);
+    let asked: Vec<(&Block, i64)> = blocks.iter().map(|block| (block, 1)).collect();
+    let half = 1u64 << (keys::DELTA_LOG - 1);
+    let (mut own, mut with_next, mut count) = (0.0, 0.0, 0.0);
+    for steps in server.steps(&asked) {
+        let noise: Vec<f64> = (0..BIG)
+            .map(|place| {
+                let phase = client.phase(steps.coefficient(place).lwe());
+                // What is left beside plus or minus one half digit.
+                (phase.wrapping_add(half) & (2 * half - 1)) as i64 as f64
+            })
+            .map(|rest| if rest > half as f64 { rest - 2.0 * half as f64 } else { rest })
+            .collect();
+        for (a, b) in noise.iter().zip(&noise[BIG / 16..]) {
+            own += a * a;
+            with_next += a * b;
+            count += 1.0;
+        }
+    }
+    assert!((with_next / own).abs() < 0.1, "correlation {}", with_next / own);
+    assert!((own / count).sqrt() < half as f64 / 64.0, "deviation {}", (own / count).sqrt() / half as f64);
 }

@@ -10,8 +10,8 @@ pub const HEADER: usize = 28;
 pub const BIG: usize = 2048;
 /// Dimension of the small key (results on their way back).
 pub const SMALL: usize = 918;
-/// At most so many values in one vector.
-pub const MOST: usize = 4096;
+/// At most so many digits in one vector; the server holds 16 kB a digit.
+pub const MOST_DIGITS: usize = 8192;
 
 pub type KeyId = [u8; 16];
 
@@ -143,10 +143,10 @@ impl Header {
             return Err(Failure::Format("reserved byte is not 0".into()));
         }
         let count = u32::from_le_bytes(array(&bytes[24..28])) as usize;
-        if count == 0 || count > MOST {
-            return Err(Failure::Format(format!("between 1 and {MOST} values fit in a vector")));
-        }
         let header = Header { form, kind: Kind::code(bytes[6])?, key_id: array(&bytes[8..24]), count };
+        if count == 0 || count > MOST_DIGITS / header.kind.digits() {
+            return Err(Failure::Format(format!("between 1 and {MOST_DIGITS} digits of 4 bits fit in a vector")));
+        }
         if bytes.len() != HEADER + header.body_len() {
             return Err(Failure::Format("wrong length: cut off or too long".into()));
         }

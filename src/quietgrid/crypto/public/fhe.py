@@ -137,6 +137,11 @@ class Server:
     def __repr__(self) -> str:
         return "<Server>"
 
+    @property
+    def lookups(self) -> int:
+        """Table lookups made so far: what computing costs."""
+        return self._key.lookups
+
     def load(self, sealed: bytes) -> raw.Encrypted:
         """A fresh vector from a client.
 
@@ -261,3 +266,17 @@ class Server:
         loaded = self.load(counts), self.load(level)
         with translated("shave"):
             return self._key.answer(self._key.shave(*loaded, capacity))
+
+    def score(self, levels: bytes, tables: Sequence[Sequence[int]], edge: int) -> bytes:
+        """A learned model's answer; the twin is `quietgrid.algorithms.heating.Heating.decide`.
+
+        Args:
+            levels: 1 to 24 u4. tables: for each what its 16 values count, -15 to 15. edge: all possible sums lie within
+                16 below and 15 above it.
+
+        Returns:
+            One encrypted bit: whether the sum reaches the edge.
+        """
+        loaded = self.load(levels)
+        with translated("score"):
+            return self._key.answer(self._key.score(loaded, [list(table) for table in tables], edge))

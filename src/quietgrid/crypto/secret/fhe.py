@@ -64,13 +64,13 @@ class Client:
             return self._key.server_key()
 
     def encrypt(self, values: Sequence[int], kind: str) -> bytes:
-        """Encrypt 1 to 4,096 values; 44 bytes and 8 a 4-bit digit.
+        """Encrypt values of 8,192 digits together at most (4,096 u8, 2,048 u16); 44 bytes and 8 a 4-bit digit.
 
         Args:
             kind: ``bool``, ``u4``, ``u8``, ``u16``, ``u32`` or ``i32``.
 
         Raises:
-            InputError: a value out of its type's range.
+            InputError: a value out of its type's range, no value or too many.
         """
         with translated("encrypt"):
             return self._key.encrypt(list(values), kind)
