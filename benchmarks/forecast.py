@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import forecast_peer
 from benchmarks.forecast_data import Case, cases, folder
-from quietgrid.algorithms.forecast import Trees, WeekBefore, brier, four_weeks, pinball, weekly_scale
+from quietgrid.algorithms.forecast import Grown, Trees, WeekBefore, brier, four_weeks, pinball, weekly_scale
 from quietgrid.algorithms.forecast.issuing import totals_at
 from quietgrid.algorithms.forecast.trees import lightgbm
 from quietgrid.model.forecast import Forecast, Forecaster
@@ -33,7 +33,8 @@ class Rolling:
 
     def __init__(self, trees: Trees, every: int = GROW_EVERY) -> None:
         self.trees, self.every, self.method = trees, every, trees.method
-        self.asked, self.grown, self.train_s = 0, None, 0.0  # type: int, Grown | None, float
+        self.asked, self.train_s = 0, 0.0
+        self.grown: Grown | None = None
 
     def forecast(self, history: Any, window: Window, issued: float) -> Forecast:
         """See `Forecaster`."""
