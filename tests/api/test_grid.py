@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +14,7 @@ from fastapi.testclient import TestClient
 from quietgrid.accounts import Role, new_token, token_hash
 from quietgrid.api import create_app
 from quietgrid.model.grid import MeasuredKind, Measurement
+from quietgrid.model.sending import ChainEvent
 from tests.api.town import BASE, Town, found_town
 
 GRID = "/api/v1/grid"
@@ -59,6 +62,43 @@ def test_the_history_is_a_day_of_strips(town: Town) -> None:
     found = town.client("auditor").get(f"{GRID}/history").json()
     assert [len(strip["p50"]) for strip in found["strips"]] == [96, 96]
     assert town.client("household").get(f"{GRID}/history").status_code == 403
+    rows = list(csv.DictReader(io.StringIO(town.client("auditor").get(f"{GRID}/history.csv").text)))
+    assert len(rows) == sum(len(strip["power_w"]) for strip in found["strips"])
+    first = found["strips"][0]
+    mine = [row for row in rows if row["group"] == first["group"]]
+    assert [int(row["power_w"]) for row in mine] == first["power_w"]
+    assert [float(row["voltage_p95"]) for row in mine] == pytest.approx(first["p95"], abs=1e-5)
+    assert mine[-1]["end_utc"] > mine[-1]["start_utc"]
+    assert town.client("household").get(f"{GRID}/history.csv").status_code == 403
+
+
+def test_a_circuit_that_is_broken_on_the_chain_is_reset_by_those_who_decide(town: Town) -> None:
+    url, client = f"{GRID}/circuit", town.client("operator")
+    assert client.get(url).json() == {"open": True, "why": "", "stopped": False, "broken": False, "transaction": ""}
+
+    def say(block: int, name: str, **values: str) -> None:
+        event = ChainEvent(block, 0, f"0x{block}", f"0xt{block}", "GridManagement", "0x" + "1" * 40, name, values)
+        with town.services.store.begin() as tx:
+            tx.chain.take_events([event], block, f"0x{block}")
+
+    say(1, "CircuitBroken", regionCode="0x01", reason="4", by="0x02")
+    said = client.get(url).json()
+    assert (said["open"], said["stopped"], said["broken"]) == (False, False, True)
+    assert client.get(f"{GRID}/status").json()["market"] == {"open": False, "why": said["why"]}
+    answer = client.post(f"{url}/reset", json={"why": "all is normal"})
+    assert answer.status_code == 404  # this town has no chain
+    assert "no chain" in answer.text
+    assert town.client("auditor").post(f"{url}/reset", json={"why": "all is normal"}).status_code == 403
+    say(2, "GridStopped", first="0x01", second="0x02", reason="0x03")
+    assert client.get(url).json()["stopped"]
+    page = client.get("/grid/stop", headers={"accept": "text/html"}).text
+    assert "Stopped on the chain" in page
+    assert "Reset the circuit" in page
+    assert "Reset the circuit" not in town.client("auditor").get("/grid/stop", headers={"accept": "text/html"}).text
+    say(3, "GridResumed", by="0x01", reason="0x03")
+    say(4, "CircuitReset", regionCode="0x01", by="0x02")
+    assert client.get(url).json()["open"]
+    assert "Reset the circuit" not in client.get("/grid/stop", headers={"accept": "text/html"}).text
 
 
 def test_the_network_says_nothing_of_a_single_home(town: Town) -> None:

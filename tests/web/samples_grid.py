@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from quietgrid.api.desk.grid import Strip
+from quietgrid.api.desk.grid_circuit import Circuit
 from quietgrid.balance.diagram import Look, diagram, shown
 from quietgrid.balance.frequency import FrequencySettings, IslandStudy, island_study
 from quietgrid.balance.part import part
@@ -299,6 +300,7 @@ def stop(base: Any, **more: Any) -> dict[str, Any]:
     ]
     return base(
         "analyst", active="grid", unseen=1, may=MAY, market={"open": False, "why": "emergency stop"}, chain=True, now=asked,
+        circuit=Circuit(False, "stopped on the chain: a vote ends it", True, True),
         hour_ends=EVENING + 3_600, stops=[asked, ended], records=records,
     ) | more  # fmt: skip
 

@@ -114,6 +114,16 @@ class Stops(BaseModel):
     stops: list[Stop]
 
 
+class Circuit(BaseModel):
+    """Markets as the chain has them."""
+
+    open: bool
+    why: str = Field(examples=["a circuit is broken on the chain: the operator's account resets it"])
+    stopped: bool = Field(description="Only a vote ends it.")
+    broken: bool = Field(description="The operator's account resets it.")
+    transaction: str = Field(default="", examples=[""], description="That reset it just now.")
+
+
 class Sensor(BaseModel):
     """The newest measurement of a sensor."""
 

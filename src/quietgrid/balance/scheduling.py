@@ -23,8 +23,8 @@ from quietgrid.model.schedule import HOUR_S, Ints, Outlook, Scheduled, Storages
 from quietgrid.model.signal import Signal, SignalKind
 
 ENTRY_POINTS = "quietgrid.schedules"
-LEVEL_UNIT, ALONG_UNIT = "level_ppm", "along_ppm"
-"""Units of the signals to homes: millionths of the own capacity, of the way between the own curves (``:`` and name)."""
+LEVEL_UNIT = "level_ppm"
+"""Unit of a plan's levels: millionths of the own capacity."""
 
 
 @dataclass(frozen=True)
@@ -210,15 +210,13 @@ def _set_points(inputs: PlanInputs, outlook: Outlook, done: Scheduled) -> tuple[
 
 
 def _signals(inputs: PlanInputs, outlook: Outlook, done: Scheduled) -> tuple[Signal, ...]:
-    """What the homes of each group are told: levels where it has storages, how far along where loads can move."""
+    """The levels each group's storages are planned to follow. Loads that can be moved are not told anything: no home
+    follows them yet, so a plan must not count on them."""
     out = []
     for number, told in enumerate(trajectories(outlook, done)):
-        parts = {f"{ALONG_UNIT}:{name}": values for name, values in told.along_ppm.items()}
         if outlook.storages.capacity_wh[number]:
-            parts[LEVEL_UNIT] = told.level_ppm
-        for unit, values in parts.items():
-            name, many = f"{inputs.id}:{told.group}:{unit}", tuple(values.tolist())
-            out.append(Signal(name, SignalKind.SET_POINT, told.group, told.window, many, unit, inputs.issued))
+            name, many = f"{inputs.id}:{told.group}:{LEVEL_UNIT}", tuple(told.level_ppm.tolist())
+            out.append(Signal(name, SignalKind.SET_POINT, told.group, told.window, many, LEVEL_UNIT, inputs.issued))
     return tuple(out)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from quietgrid.cli import grid_circuit as _circuit  # noqa: F401 - hangs its command on `app`
 from quietgrid.cli import grid_voltage as _voltage  # noqa: F401 - hangs its command on `app`
 from quietgrid.cli.grid import app
 from quietgrid.cli.output import Json, emit, table
@@ -40,8 +42,11 @@ def status(*, state: Path | None = None, as_json: Json = False) -> int:
     from quietgrid.api.desk import grid as desk
     from quietgrid.api.shapes_grid_of import status_of
 
-    with _desk(state) as (services, viewer):
+    with desk_at(state) as (services, viewer):
         found = desk.status(services, viewer)
+        named = None if found.stop is None else desk.named(services, viewer, found.stop)
+        alarms = [desk.named(services, viewer, one) for one in found.alarms]
+        found = replace(found, stop=named, alarms=alarms)
     lines = [f"{found.network or 'no network is in force'}: {found.state}, {_time(found.now)}"]
     latest = found.latest
     if latest is not None:
@@ -97,7 +102,7 @@ def limits(*, state: Path | None = None, as_json: Json = False) -> int:
     """
     from quietgrid.api.desk import grid as desk
 
-    with _desk(state) as (services, viewer):
+    with desk_at(state) as (services, viewer):
         found = desk.limits(services, viewer)
     rows = [[g.group, _kw(g.import_w), _kw(g.export_w)] for g in found.groups]
     data = {
@@ -127,7 +132,7 @@ def balance(
     """
     from quietgrid.api.desk import grid as desk
 
-    with _desk(state, by) as (services, viewer):
+    with desk_at(state, by) as (services, viewer):
         made = desk.propose(services, viewer, why, aim=aim, hours=hours, schedule=schedule)
     _emit_plan(as_json, made, [f"`quietgrid grid approve {made.number} --by NAME` sends it: somebody else's name"])
     return 0
@@ -144,7 +149,7 @@ def plans(*, limit: int = 10, state: Path | None = None, as_json: Json = False) 
     from quietgrid.api.desk import grid as desk
     from quietgrid.api.shapes_grid_of import plan_of
 
-    with _desk(state) as (services, viewer):
+    with desk_at(state) as (services, viewer):
         found = [desk.named(services, viewer, one) for one in desk.plans(services, viewer, limit)]
     lines = [line for one in found for line in _plan_lines(one)] or ["nothing was planned yet"]
     emit(as_json, {"plans": [plan_of(one).model_dump(mode="json") for one in found]}, lines)
@@ -161,7 +166,7 @@ def approve(number: int, *, by: By, why: Why = "", state: Path | None = None, as
     """
     from quietgrid.api.desk import grid as desk
 
-    with _desk(state, by) as (services, viewer):
+    with desk_at(state, by) as (services, viewer):
         _emit_plan(as_json, desk.named(services, viewer, desk.approve(services, viewer, number, why)))
     return 0
 
@@ -176,7 +181,7 @@ def cancel(number: int, *, by: By, why: Why, state: Path | None = None, as_json:
     """
     from quietgrid.api.desk import grid as desk
 
-    with _desk(state, by) as (services, viewer):
+    with desk_at(state, by) as (services, viewer):
         _emit_plan(as_json, desk.named(services, viewer, desk.cancel(services, viewer, number, why)))
     return 0
 
@@ -199,7 +204,7 @@ def alarms(
     from quietgrid.api.desk import grid as desk
     from quietgrid.api.shapes_grid_of import alarm_of
 
-    with _desk(state) as (services, viewer):
+    with desk_at(state) as (services, viewer):
         kept = desk.alarms(services, viewer, lasting=lasting, unseen=unseen, limit=limit)
         found = [desk.named(services, viewer, one) for one in kept]
     data = {"alarms": [alarm_of(one).model_dump(mode="json") for one in found]}
@@ -218,7 +223,7 @@ def ack(alarm: str, *, by: By, state: Path | None = None, as_json: Json = False)
     from quietgrid.api.desk import grid as desk
     from quietgrid.api.shapes_grid_of import alarm_of
 
-    with _desk(state, by) as (services, viewer):
+    with desk_at(state, by) as (services, viewer):
         found = desk.named(services, viewer, desk.acknowledge(services, viewer, alarm))
     emit(as_json, alarm_of(found).model_dump(mode="json"), _alarm_lines([found]))
     return 0
@@ -238,7 +243,7 @@ def emergency(
     from quietgrid.api.desk import grid as desk
     from quietgrid.api.shapes_grid_of import stop_of
 
-    with _desk(state, by if do != "show" else None) as (services, viewer):
+    with desk_at(state, by if do != "show" else None) as (services, viewer):
         if do == "ask":
             found = [desk.ask_stop(services, viewer, why)]
         elif do == "agree":
@@ -266,7 +271,7 @@ def metrics_key(*, by: By, days: int = KEY_DAYS, state: Path | None = None, as_j
     from quietgrid.accounts import Permission, new_token, require, token_hash
 
     token = new_token()
-    with _desk(state, by) as (services, viewer):
+    with desk_at(state, by) as (services, viewer):
         require(viewer, Permission.GRID)
         with services.store.begin() as tx:
             tx.people.add_api_key(
@@ -278,7 +283,7 @@ def metrics_key(*, by: By, days: int = KEY_DAYS, state: Path | None = None, as_j
 
 
 @contextmanager
-def _desk(state: Path | None, by: str | None = None) -> Iterator[tuple[Services, Viewer]]:
+def desk_at(state: Path | None, by: str | None = None) -> Iterator[tuple[Services, Viewer]]:
     """The desk of a state folder and who stands at it: an account's owner, or (to look) this machine's operator."""
     from quietgrid.accounts import Role, Viewer, viewer_of
     from quietgrid.api import Services, Settings
@@ -314,7 +319,7 @@ def _desk(state: Path | None, by: str | None = None) -> Iterator[tuple[Services,
 def _flows(state: Path | None, as_json: bool, which: str, name: str) -> int:
     from quietgrid.api.desk import grid as desk
 
-    with _desk(state) as (services, viewer):
+    with desk_at(state) as (services, viewer):
         found = desk.flows(services, viewer)
     rows, data = [], []
     for one in found:

@@ -105,6 +105,19 @@ def propose_role(
     return _propose(lambda governing: governing.role(role, address, take), why, by, (state, rpc), as_json)
 
 
+@app.command(name="propose-resume")
+def propose_resume(
+    *, why: str, by: By = "member-0", rpc: Rpc = "", state: Path | None = None, as_json: Json = False
+) -> int:
+    """Put to the vote that the stop of everything ends on the chain; nothing else ends it there.
+
+    Args:
+        why: What voters read beside it; its hash goes with the call.
+        state: Folder of databases and keys.
+    """
+    return _propose(lambda governing: governing.resume(why), why, by, (state, rpc), as_json)
+
+
 def _propose(
     call_of: Callable[[Governing], ProposedCall], why: str, by: str, where: tuple[Path | None, str], as_json: bool
 ) -> int:

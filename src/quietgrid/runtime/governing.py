@@ -25,7 +25,7 @@ from quietgrid.runtime.chain_view import ChainView
 from quietgrid.runtime.effects import Effects
 from quietgrid.runtime.ruled import CONTRACT, numbers
 
-GOVERNOR, GRID, MONEY = "GridGovernor", "GovernanceToken", "EnergyToken"
+GOVERNOR, GRID, MONEY, STOPS = "GridGovernor", "GovernanceToken", "EnergyToken", "GridManagement"
 MOST = 10_000
 _SAID = {"ProposalCanceled": VoteState.CANCELED, "ProposalExecuted": VoteState.EXECUTED}
 
@@ -123,6 +123,19 @@ class Governing:
         if amount_micro <= 0:
             raise InputError("this pays nothing", where="amount", fix="name more than zero")
         call = abi.call(MONEY, self._addresses[MONEY], "transfer", to, amount_micro)
+        return ProposedCall(call.to, 0, call.data)
+
+    def resume(self, reason: str) -> ProposedCall:
+        """The call by which a vote ends the stop of everything on the chain; a circuit that is broken stays so.
+
+        Raises:
+            InputError: nothing is stopped. UnavailableError: the node is away.
+        """
+        if not self.view(STOPS, "stopped"):
+            raise InputError(
+                "nothing is stopped on the chain", where=STOPS, fix="`quietgrid grid circuit` says what is"
+            )
+        call = abi.call(STOPS, self._addresses[STOPS], "resume", abi.role_hash(reason))
         return ProposedCall(call.to, 0, call.data)
 
     def role(self, name: str, account: str, take: bool = False) -> ProposedCall:

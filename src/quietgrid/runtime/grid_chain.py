@@ -90,11 +90,7 @@ class GridOnChain:
                 "the operator's keys are not here", where=OPERATOR,
                 fix="two of its owners sign `GridManagement.resetCircuit`",
             )  # fmt: skip
-        with self._store.read() as tx:
-            state = condition(tx)
-        if state != NORMAL:
-            raise ConflictError("the grid is not normal", where="circuit", fix=f"first {_CURES[state]}")
-        return reset_circuits(self._store, self._treasury, by)
+        return reset_normal(self._store, self._treasury, by)
 
     def _both(self) -> list[tuple[Account, Outbox]]:
         return list(zip(self._guardians, self._outboxes, strict=True))
@@ -146,13 +142,18 @@ _CURES = {
 }  # fmt: skip
 
 
-def reset_circuits(store: PlatformStore, treasury: Treasury, by: str) -> str:
+def reset_normal(store: PlatformStore, treasury: Treasury, by: str) -> str:
     """Close what is broken, of the community and of everything; the transaction.
 
     Raises:
-        ConflictError: none is broken, the last report there is not of a normal grid, or a settlement is on its way.
+        ConflictError: the grid is not normal here, or was not in its last report there; no circuit is broken; a
+            settlement is on its way.
         UnavailableError: the node is away.
     """
+    with store.read() as tx:
+        state = condition(tx)
+    if state != NORMAL:
+        raise ConflictError("the grid is not normal", where="circuit", fix=f"first {_CURES[state]}")
     chain, address = treasury.chain, treasury.addresses[CONTRACT]
     broken = [region for region in (REGION, EVERYWHERE) if chain.view(CONTRACT, address, "breakerOf", region)[0]]
     if not broken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -84,7 +85,7 @@ def test_an_honest_grid_is_quiet_and_each_lie_is_an_alarm_until_it_ends(town: Wa
     for fault, rule in ATTACKS:
         began = town.now()
         write_faults(orders, [fault])
-        alarm = until(lambda rule=rule: of(town, rule, lasting=True), PATIENCE_S, f"{fault.kind}: {town.logs()}")
+        alarm = until(partial(of, town, rule, lasting=True), PATIENCE_S, f"{fault.kind}: {town.logs()}")
         write_faults(orders, [])
         until(lambda: not town.alarms(lasting=True), PATIENCE_S, f"{fault.kind} ends: {town.logs()}")
         over = next(one for one in town.alarms(lasting=False) if one.id == alarm.id)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from quietgrid.accounts import Permission
 from quietgrid.api import shapes_grid as shapes
 from quietgrid.api.auth import Asker, Kit
 from quietgrid.api.desk import grid as desk
+from quietgrid.api.desk import grid_circuit as circuits
 from quietgrid.api.routes.meters import From, To, need
+from quietgrid.api.routes.totals import cell
 from quietgrid.api.shapes_grid_of import (
     alarm_of,
     branch_of,
@@ -23,7 +27,7 @@ from quietgrid.api.shapes_grid_of import (
     stop_of,
     strip_of,
 )
-from quietgrid.api.times import iso_at, span
+from quietgrid.api.times import iso, iso_at, span
 
 router = APIRouter(prefix="/grid", tags=["grid"])
 Number = Annotated[int, Path(ge=1, le=2**31, examples=[1])]
@@ -69,6 +73,27 @@ def history(kit: Kit, viewer: Asker, start: From = None, end: To = None) -> shap
     return shapes.History(
         resolution=resolution, strips=[strip_of(s, resolution) for s in desk.strips(kit, viewer, window)]
     )
+
+
+@router.get(
+    "/history.csv", openapi_extra=need(Permission.GRID), response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)  # fmt: skip
+def history_csv(kit: Kit, viewer: Asker, start: From = None, end: To = None) -> Response:
+    """The same as CSV, a line a group and interval: voltages and loading of rated, empty where not known."""
+    latest = desk.status(kit, viewer).latest
+    window = span(start, end, kit.card.resolution, 0 if latest is None else latest.slot + 1, kit.card.tz)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(["start_utc", "end_utc", "group", "power_w", "voltage_p5", "voltage_p50", "voltage_p95", "loading"])
+    for strip in desk.strips(kit, viewer, window):
+        columns = (strip.slots, strip.power_w, strip.p5, strip.p50, strip.p95, strip.loading)
+        for slot, power, *shares in zip(*columns, strict=True):
+            times = iso(slot, window.resolution), iso(slot + 1, window.resolution)
+            cells = ["" if one is None else f"{one:.5f}" for one in shares]
+            writer.writerow([*times, cell(strip.group), power, *cells])
+    headers = {"Content-Disposition": f'attachment; filename="grid-{window.first}-{window.end}.csv"'}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/network", response_model=shapes.Network, openapi_extra=need(Permission.GRID))
@@ -179,6 +204,24 @@ def withdraw_stop(kit: Kit, viewer: Asker) -> shapes.Stop:
 def end_stop(kit: Kit, viewer: Asker, reason: shapes.Reason) -> shapes.Stop:
     """Ask for the end of a stop, or agree to what another asked for."""
     return stop_of(desk.named(kit, viewer, desk.end_stop(kit, viewer, reason.why)))
+
+
+@router.get("/circuit", response_model=shapes.Circuit, openapi_extra=need(Permission.GRID))
+def circuit(kit: Kit, viewer: Asker) -> shapes.Circuit:
+    """Whether markets are stopped or a circuit is broken on the chain, and what ends it."""
+    return _circuit(circuits.circuit(kit, viewer))
+
+
+@router.post("/circuit/reset", response_model=shapes.Circuit, openapi_extra=CHANGE)
+def reset_circuit(kit: Kit, viewer: Asker, reason: shapes.Reason) -> shapes.Circuit:
+    """Reset a circuit that is broken on the chain, by the operator's account. A stop ends by a vote only."""
+    return _circuit(circuits.reset_circuit(kit, viewer, reason.why))
+
+
+def _circuit(one: circuits.Circuit) -> shapes.Circuit:
+    return shapes.Circuit(
+        open=one.open, why=one.why, stopped=one.stopped, broken=one.broken, transaction=one.transaction
+    )
 
 
 # -- what devices pull -----------------------------------------------------------------------------------------------

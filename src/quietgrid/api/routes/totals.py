@@ -80,13 +80,13 @@ def totals_csv(
     columns = zip(found.energy_wh.tolist(), found.homes.tolist(), found.answered.tolist(), strict=True)
     for slot, (energy, homes, answered) in enumerate(columns, start=found.window.first):
         times = iso(slot, found.window.resolution), iso(slot + 1, found.window.resolution)
-        writer.writerow([*times, _cell(node), quantity.value, *((energy, homes) if answered else ("", ""))])
+        writer.writerow([*times, cell(node), quantity.value, *((energy, homes) if answered else ("", ""))])
     name = f"totals-{found.window.first}-{found.window.end}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A name that no spreadsheet takes for a formula."""
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from quietgrid.accounts import Permission
 from quietgrid.api.desk import grid as desk
+from quietgrid.api.desk import grid_circuit as circuits
 from quietgrid.api.desk import grid_pictures as pictures
 from quietgrid.model.operation import EmergencyStop, StopState
 from quietgrid.web.chain import TONES
@@ -34,17 +35,17 @@ def stop(look: Looking) -> Response:
         "hour_ends": None if now is None else now.asked_at + services.grid.grid.rules.stop_s,
         "market": {"open": found.market.open, "why": found.market.why},
         "stops": [_row(one, people, viewer.account) for one in stops], "records": _records(look),
-        "chain": services.chain is not None,
+        "chain": services.chain is not None, "circuit": circuits.circuit(services, viewer),
     }  # fmt: skip
     return look.page("grid/stop.html", context, active="grid", live=EVENTS)
 
 
 @router.post("/grid/stop")
 def decide(sent: Sent) -> Response:
-    """Ask for a stop, agree to it, take it back, end it."""
+    """Ask for a stop, agree to it, take it back, end it; reset a circuit that is broken on the chain."""
     look, why = sent.look, sent.fields.get("why", "")
     services, viewer = look.services, look.viewer
-    do = sent.one_of("do", "ask", "agree", "withdraw", "resume")
+    do = sent.one_of("do", "ask", "agree", "withdraw", "resume", "reset")
     if do in ("ask", "agree"):
         sent.one_of("sure", SURE)
     if do == "ask":
@@ -53,6 +54,8 @@ def decide(sent: Sent) -> Response:
         desk.agree_stop(services, viewer)
     elif do == "withdraw":
         desk.withdraw_stop(services, viewer)
+    elif do == "reset":
+        circuits.reset_circuit(services, viewer, why)
     else:
         desk.end_stop(services, viewer, why)
     return go("/grid/stop", look)
