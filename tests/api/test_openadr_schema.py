@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,7 +164,8 @@ def the_file(real_data: Path) -> dict[str, Any]:
     path = real_data.parent / "openadr3" / "openadr3-3.1.1.yaml"
     if not path.is_file():
         pytest.skip("the OpenAPI file of OpenADR 3.1.1 is not here")
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(json.dumps(read, default=lambda at: at.isoformat()))  # examples of times
     return found
 
 
