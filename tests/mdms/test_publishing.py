@@ -159,3 +159,14 @@ def test_a_cohort_adds_up_bands_and_leaves_prices_out() -> None:
     assert found.bands_wh.tolist() == [[10, 20], [0, 0]]
     assert found.kinds == ["residential", "plant"]
     assert cohort_of(members, facts, {0: book(0, "night", "day"), 1: book(1, "all")}, groups).bands == ()
+
+
+def test_homes_alike_are_told_apart_by_what_is_certified_of_them() -> None:
+    cohort = town(120)
+    sizes = replace(cohort, connection_w=np.where(np.arange(120) < 8, 48_000, 14_500))
+    found = drawn(Statistic.PEERS, sizes)
+    assert [(f.name, f.homes, f.noisy) for f in found.figures] == [
+        ("small connection", 75, True), ("small connection, feeds in", 37, True),
+    ]  # fmt: skip
+    assert set(found.rows.tolist()) == set(range(8, 120))  # the eight large ones are too few to be a group
+    assert found.sensitivity == 800_000

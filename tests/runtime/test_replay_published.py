@@ -19,12 +19,12 @@ from tests.runtime.test_audit import _head, _rewrite
 from tests.runtime.test_publishing import PERIOD, billed
 
 FAR_OFF = "further off than noise can be"
-WANTED = (Statistic.USE, Statistic.TARIFFS, Statistic.BANDS, Statistic.SPREAD)
+WANTED = (Statistic.USE, Statistic.TARIFFS, Statistic.PEERS, Statistic.BANDS, Statistic.SPREAD)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Identity]:
-    """20 homes, a billed month, four statistics with noise; the bundle, and the key of a platform that would lie."""
+    """20 homes, a billed month, five statistics with noise; the bundle, and the key of a platform that would lie."""
     folder = tmp_path_factory.mktemp("replayed")
     town = billed(folder / "state", 20)
     press = Publishing(town.platform, town.community.periods)
