@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,8 +137,7 @@ class Orders:
         return cls(np.zeros(0, np.int8), np.zeros(0, np.int32), np.zeros(0, np.int64))
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One order for the book.
 
     Args:
@@ -154,8 +154,7 @@ class Order:
     until: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """One trade.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +104,7 @@ def test_laws(orders: list[Order], data: st.DataObject) -> None:
 
 
 def order(name: str, side: int, tick: int, energy: int, party: str = "", **more: object) -> Order:
-    return replace(Order(name, party or name, side, tick, energy), **more)  # type: ignore[arg-type]
+    return Order(name, party or name, side, tick, energy)._replace(**more)
 
 
 def test_fill_or_kill_and_immediate() -> None:

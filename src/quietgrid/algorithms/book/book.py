@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from quietgrid.errors import ConflictError, InputError, NotFoundError
 from quietgrid.model.order import BUY, MAX_ORDER_WH, SELL, Force, Order, Trade
@@ -31,8 +32,7 @@ class _Resting:
     left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What became of an order as it came.
 
     Args:

@@ -18,7 +18,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from quietgrid.algorithms.clearing.curves import Curves, curves
+from quietgrid.algorithms.clearing.curves import Curves, curves, parts
 from quietgrid.algorithms.clearing.sharing import shared
 from quietgrid.errors import InfeasibleError, InputError
 from quietgrid.model.order import BUY, MAX_BOOK_WH, Ints, Orders
@@ -140,18 +140,20 @@ def _fills(orders: Orders, counted: Curves, tick: int, import_wh: int) -> tuple[
     demand, supply = int(counted.demand_wh[tick]), int(counted.supply_wh[tick])
     bought = min(demand, supply + import_wh)
     sold = bought - import_wh
-    buys = orders.side == BUY
-    fills = np.where(np.where(buys, orders.tick > tick, orders.tick < tick), orders.energy_wh, 0)
-    at = np.flatnonzero(orders.tick == tick)
-    for side, available in (
-        (buys[at], bought - counted.bought_above(tick)),
-        (~buys[at], sold - counted.sold_below(tick)),
-    ):
+    fills, at = beyond(orders, tick)
+    buys = orders.side[at] == BUY
+    margins = (buys, bought - counted.bought_above(tick)), (~buys, sold - counted.sold_below(tick))
+    for side, available in margins:
         rows = at[side]
         fills[rows] = shared(orders.energy_wh[rows], available, orders.rank[rows])
     return fills, bought, sold
 
 
-def accepted(orders: Orders, tick: int) -> NDArray[np.bool_]:
-    """[n]: whose limit accepts this price."""
-    return np.asarray(np.where(orders.side == BUY, orders.tick >= tick, orders.tick <= tick), np.bool_)
+def beyond(orders: Orders, tick: int) -> tuple[Ints, NDArray[np.intp]]:
+    """Fills where all whose limit is better than a price trade whole; and the rows whose limit is the price."""
+    fills, at = np.empty(len(orders), np.int64), []
+    for part in parts(len(orders)):
+        better = (orders.tick[part] - np.int32(tick)) * orders.side[part]
+        np.multiply(orders.energy_wh[part], better > 0, out=fills[part])
+        at.append(part.start + np.flatnonzero(better == 0))
+    return fills, np.concatenate(at) if at else np.zeros(0, np.intp)

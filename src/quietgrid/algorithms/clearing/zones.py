@@ -15,7 +15,7 @@ import numpy as np
 
 from quietgrid.algorithms.clearing.curves import Curves, curves
 from quietgrid.algorithms.clearing.sharing import shared
-from quietgrid.algorithms.clearing.uniform import Cleared, Tie, clear, price_tick
+from quietgrid.algorithms.clearing.uniform import Cleared, Tie, beyond, clear, price_tick
 from quietgrid.errors import InputError
 from quietgrid.model.order import Ints, Orders
 
@@ -118,8 +118,7 @@ def _at(orders: Orders, counted: Curves, tick: int, import_wh: int) -> Cleared:
     most_bought, most_sold = above + counted.bought_at(tick), below + counted.sold_at(tick)
     bought = min(most_bought, most_sold + import_wh)
     sold = bought - import_wh
-    fills = np.where(np.where(orders.side > 0, orders.tick > tick, orders.tick < tick), orders.energy_wh, 0)
-    at = np.flatnonzero(orders.tick == tick)
+    fills, at = beyond(orders, tick)
     for rows, available in ((at[orders.side[at] > 0], bought - above), (at[orders.side[at] < 0], sold - below)):
         fills[rows] = shared(orders.energy_wh[rows], available, orders.rank[rows])
     return _outcome(orders, fills, tick, import_wh)
