@@ -60,11 +60,11 @@ def _profile() -> dict[str, Any]:
 
 def where(**more: Any) -> dict[str, Any]:
     trend = {
-        "kind": "lines", "time": False, "x": ["March 2026", "April 2026", "May 2026", "June 2026"], "x_title": "Month",
+        "kind": "bars", "time": False, "x": ["March 2026", "April 2026", "May 2026", "June 2026"], "x_title": "Month",
         "unit": "kWh", "digits": 1,
         "series": [
             {"name": "You", "color": "home", "style": "bar", "data": [402.1, None, 330.8, 312.4]},
-            {"name": "Average of your group", "color": "grid", "style": "dash", "data": [301.9, 281.0, 262.3, 251.7]},
+            {"name": "Average of your group", "color": "grid", "style": "hatch", "data": [301.9, 281.0, 262.3, 251.7]},
         ],
     }  # fmt: skip
     features = [

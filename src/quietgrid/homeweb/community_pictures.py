@@ -13,8 +13,8 @@ from quietgrid.household.insight import Comparison
 from quietgrid.model.insight import CLASSES, HOURS
 
 Spec = dict[str, Any]
-ROOM_PERCENT = 8
-"""Right of the largest mark."""
+ROOM_PERCENT, LEAST_PERCENT = 108, 220
+"""The strip ends so far right of the home, or of the average if that is further: what lies beyond is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ def strip(found: Comparison) -> Spec:
     """
     figures, peers = found.figures, found.published.peers
     edges = [edge * MONTH_UNIT_WH for edge in figures.bands]
-    most = max([found.own_wh, peers.average_wh * 2, *edges, 1]) * (100 + ROOM_PERCENT) // 100
+    most = max(found.own_wh * ROOM_PERCENT // 100, peers.average_wh * LEAST_PERCENT // 100, 1)
 
     def at(wh: int) -> float:
         return round(100 * min(max(wh, 0), most) / most, 2)
 
-    sides, percents = [0, *edges, most], [0, *figures.percents, 100]
+    sides, percents = [0, *edges, max(most, *edges, 0)], [0, *figures.percents, 100]
     bands = [
         {"x": at(low), "width": round(at(high) - at(low), 2), "low": low, "high": high, "percent_low": a,
          "percent_high": b, "mine": n == found.insight.band, "odd": n % 2 == 1}
@@ -100,11 +100,11 @@ def trend(months: Sequence[TrendMonth], label: Callable[[str], str]) -> Spec:
         return None if wh is None else round(wh / 1000, 1)
 
     return {
-        "kind": "lines", "time": False, "x": [label(month.name) for month in months], "x_title": "Month",
+        "kind": "bars", "time": False, "x": [label(month.name) for month in months], "x_title": "Month",
         "unit": "kWh", "digits": 1,
         "series": [
             {"name": "You", "color": "home", "style": "bar", "data": [kwh(month.own_wh) for month in months]},
-            {"name": "Average of your group", "color": "grid", "style": "dash",
+            {"name": "Average of your group", "color": "grid", "style": "hatch",
              "data": [kwh(month.average_wh) for month in months]},
         ],
     }  # fmt: skip
