@@ -7,9 +7,8 @@ no answer fits): here it is VEN and RESOURCE, as `objectMetadata` says and clien
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from quietgrid.wire.openadr3.objects import (
@@ -24,9 +23,7 @@ from quietgrid.wire.openadr3.objects import (
     Targets,
     ValuesMap,
 )
-from quietgrid.wire.openadr3.values import Name, ObjectID, after, moment
-
-Stamp = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+from quietgrid.wire.openadr3.values import Name, ObjectID, Stamp, after, moment
 
 
 class Program(ProgramRequest, tag_field="objectType", tag="PROGRAM", kw_only=True):

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from quietgrid.wire.openadr3.values import Duration, Int32, Name, ObjectID, Uri, check_uri, moment
+from quietgrid.wire.openadr3.values import Duration, Int32, Name, ObjectID, Stamp, Uri, check_uri, moment
 
 ObjectType = Literal["PROGRAM", "EVENT", "REPORT", "SUBSCRIPTION", "VEN", "RESOURCE"]
 Operation = Literal["READ", "CREATE", "UPDATE", "DELETE"]
@@ -46,7 +46,7 @@ class ValuesMap(Sent):
 class IntervalPeriod(Sent):
     """When: start, duration, and by how much a client moves the start by chance."""
 
-    start: str | UnsetType = UNSET
+    start: Stamp | UnsetType = UNSET
     duration: Duration | UnsetType = UNSET
     randomizeStart: Duration | UnsetType = UNSET
 

@@ -29,7 +29,8 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f]+")
 ObjectID = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[a-zA-Z0-9_-]+\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*\Z")]
 """What people call something. NUL is in no name: PostgreSQL cannot keep it."""
-Uri = Annotated[str, msgspec.Meta(min_length=2, max_length=8000)]
+Uri = Annotated[str, msgspec.Meta(min_length=2, max_length=8000, extra_json_schema={"format": "uri"})]
+Stamp = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Duration = Annotated[str, msgspec.Meta(pattern=_DURATION, max_length=128)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
