@@ -85,10 +85,16 @@ def proposal(step: int) -> Proposal:
     return Proposal(Window(first, first + 4, 900), (), (point,), (), "a test")
 
 
+def platform_address(folder: Path) -> Path | str:
+    """Where a worker's platform is: what the file `address` says, else a file of its folder."""
+    told = folder / "address"
+    return told.read_text() if told.exists() else folder / "platform.db"
+
+
 def dispatch(folder: Path, done: int, acknowledge: Acknowledge) -> None:
     """Plan, approve and raise an alarm, going on with a plan that was not approved. Two hours a step."""
     clock = ManualClock(0.0)
-    store = open_platform(folder / "platform.db", clock)
+    store = open_platform(platform_address(folder), clock)
     decisions, step = Decisions(Grid(store, clock)), done
     while True:
         clock.unix = step * 7_200.0

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.cluster import Cluster
 from quietgrid.model import ManualClock
 from quietgrid.model.operation import PlanState
 from quietgrid.store import Cut, open_fleet, open_keyholder, open_platform
 from quietgrid.wire.frame import parse_frames
 from tests.concentrator.plant import DAY, plant
-from tests.store.nursery import METERS, step_frames
+from tests.store.nursery import METERS, platform_address, step_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +73,7 @@ def check_fleet(folder: Path, acknowledged: int) -> None:
 
 def check_grid(folder: Path, acknowledged: int) -> None:
     """Plans, approvals with their set-points, alarms: every acknowledged one is there, and once."""
-    store = open_platform(folder / "platform.db", ManualClock(0))
+    store = open_platform(platform_address(folder), ManualClock(0))
     with store.read() as tx:
         plans = sorted(tx.grid.plans(limit=10**6), key=lambda plan: plan.number)
         points = tx.grid.set_points(0.0, 1e12)
@@ -128,3 +129,27 @@ def test_nothing_acknowledged_is_lost(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", CHECKS)
 def test_nothing_acknowledged_is_lost_in_a_hundred_kills(kind: str, tmp_path: Path) -> None:
     kill_and_check(kind, tmp_path, 100, CHECKS[kind])
+
+
+@pytest.mark.slow
+def test_plans_and_alarms_on_postgresql_survive_kills(cluster: Cluster, tmp_path: Path) -> None:
+    import psycopg
+
+    address = cluster.database("kills")
+    (tmp_path / "address").write_text(address)
+
+    def check(folder: Path, acknowledged: int) -> None:
+        with psycopg.connect(address.replace("postgresql+psycopg", "postgresql")) as connection:
+            others = (
+                "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            deadline = time.monotonic() + 60
+            while connection.execute(others).fetchone() != (0,):  # the server ends what the killed one had begun
+                assert time.monotonic() < deadline, "the killed worker's session does not end"
+                time.sleep(0.02)
+        check_grid(folder, acknowledged)
+
+    open_platform(address, ManualClock(0)).close()
+    kill_and_check("dispatch", tmp_path, 25, check)
+    with open_platform(address, ManualClock(0)).read() as tx:
+        assert len(tx.grid.plans(limit=10**6)) >= 25
