@@ -16,8 +16,8 @@ from quietgrid.lab.community import Community, Resident
 from quietgrid.model.interval import DAY_S, Window, month_window
 from quietgrid.model.party import Party, PartyKind
 from quietgrid.model.readings import Readings
-from quietgrid.model.response import Event, EventState, Program, Target, Terms, Utility
 from quietgrid.model.response import Cause as Why
+from quietgrid.model.response import Event, EventState, Program, Target, Terms, Utility
 from quietgrid.response.facts import event_subject, month_subject
 from quietgrid.runtime.response_run import ResponseRun
 from quietgrid.wire.links import error_of
@@ -27,21 +27,19 @@ from quietgrid.wire.response import EventChoice, ProgramEnrolment
 TZ, RESOLUTION, PER_DAY = "Europe/Berlin", 1800, 48
 LEAVES, HOMES = ("Birch Lane", "Canal Street"), 30
 CUT_PERCENT = 60
-NOTICE_S = 7_200
 
 
 class ResponseTown:
     """See the module.
 
     Args:
-        folder: of the community. enrolled: homes of each leaf that join the program. cheats: of the homes, rows that
-            use more on the days before an event. terms: of the program.
+        folder: of the community. enrolled: homes of each leaf that join the program. terms: of the program. each: rows
+            of homes that agree to a number an event.
     """
 
     def __init__(
-        self, folder: Path, enrolled: int = 15, cheats: tuple[int, ...] = (), terms: Terms | None = None,
-        each: tuple[int, ...] = (),
-    ) -> None:  # fmt: skip
+        self, folder: Path, enrolled: int = 15, terms: Terms | None = None, each: tuple[int, ...] = ()
+    ) -> None:
         self.period = month_window(2026, 6, TZ, RESOLUTION)
         window = Window(self.period.first, self.period.end + 2 * PER_DAY, RESOLUTION)
         tariffs = [tariff for tariff in default_tariffs() if not tariff.feed]
@@ -60,9 +58,8 @@ class ResponseTown:
         rng = np.random.default_rng(6)
         hours = (np.arange(len(window)) % PER_DAY) / 2
         shape = 150 + 250 * np.exp(-((hours - 17.0) ** 2) / 8)
-        self.own_wh = (shape * rng.uniform(0.6, 1.4, (len(people), 1)) * rng.uniform(0.8, 1.2, (len(people), len(window))))
-        self.own_wh = self.own_wh.astype(np.int64)
-        self.used_wh = self.own_wh.copy()
+        size, noise = rng.uniform(0.6, 1.4, (len(people), 1)), rng.uniform(0.8, 1.2, (len(people), len(window)))
+        self.used_wh = (shape * size * noise).astype(np.int64)
         self.run = ResponseRun(self.community.platform, self.community.periods, self.key_of)
         self.events = self.run.events
         self.events.save_utility(Utility("grid", "Canal Grid", ("DE",)), "olu")

@@ -6,7 +6,7 @@ import hashlib
 import math
 from typing import Any
 
-from tests.web import samples_community, samples_grid
+from tests.web import samples_community, samples_grid, samples_response
 
 EVENING = 1_773_335_700  # Thu 12 March 2026, 18:15 in Berlin
 MIDNIGHT = 1_773_270_000  # the local midnight before
@@ -1006,4 +1006,4 @@ def pages() -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "welcome": ("household/welcome.html", base(error="This sign-in link has been used or is too old.")),
         "erased": ("household/erased.html", base()),
-    } | samples_grid.pages(base) | samples_community.pages(base)
+    } | samples_grid.pages(base) | samples_response.pages(base) | samples_community.pages(base)

@@ -56,6 +56,8 @@ BATCHES = {
 }  # fmt: skip
 """The stages whose postings are settled, in this order within a period, and what their batches are called."""
 ESCROWED = chain_side(ESCROW)
+PAID_OUT = (Source.BILLING, Source.RESPONSE)
+"""Stages whose credits homes claim on the chain."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Settling:
     def _settle(self, source: Source, period: int, postings: Sequence[Posting]) -> str:
         name = f"{BATCHES[source]} {period}"
         bills = source is Source.BILLING
-        more = self._payouts(name, postings) if bills else []
+        more = self._payouts(name, postings) if source in PAID_OUT else []
         netted = net([*postings, *more])
         call = self._signed(name, netted)
         leaves = self._leaves(name, postings) if bills else []

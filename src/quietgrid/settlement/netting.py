@@ -16,7 +16,8 @@ from quietgrid.model.posting import Posting, Source
 
 COMMUNITY = "community"
 """The account that stands for all homes, and for what they may claim."""
-_HOMES = ("home:", "asset:", "claims:")
+_HOMES = ("home:", "asset:", "claims:", "utility:")
+"""What stands behind the community's account: a utility pays rewards at the bank, as homes pay their bills."""
 _BOUND = 1 << 127
 
 

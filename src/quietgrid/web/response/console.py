@@ -33,8 +33,8 @@ def console(look: Looking, program: Annotated[str, Query(max_length=128)] = "") 
     context: dict[str, object] = {
         "programs": [program_row(one, services.now()) for one in programs], "events": rows, "may": may(look),
         "program": None if shown is None else shown.id, "chart": None if shown is None else _chart(look, shown),
-        "now": services.now(), "live_event": next((row for row in rows if row["open"]), None), "able": ABLE,
-        "feeders": list(members),
+        "example": iso_at(services.now() + DAY_S // 6), "able": ABLE,
+        "live_event": next((row for row in rows if row["open"]), None), "feeders": list(members),
     }  # fmt: skip
     return look.page("response/console.html", context, active=KEY)
 
