@@ -38,11 +38,15 @@ def four_weeks() -> WeekBefore:
 
 
 def weeks_before(history: History, weeks: int, origins: Ints, targets: Ints) -> Floats:
-    """float64 [q, r], all quantiles alike: the mean of the newest `weeks` weeks that had ended by the origins."""
+    """float64 [q, r], all quantiles alike: the mean of the newest `weeks` weeks that had ended by the origins.
+
+    A total that was not answered is passed over for the week before it, at most four times.
+    """
     week = 7 * slots_per_day(history.window.resolution)
     nearest = np.maximum(1, -(-(targets + 1 - origins) // week))
-    values = np.stack([totals_at(history, targets - (nearest + n) * week) for n in range(weeks)])
+    values = np.stack([totals_at(history, targets - (nearest + n) * week) for n in range(weeks + 4)])
     known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    mean = np.where(count > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    used = known & (np.cumsum(known, axis=0) <= weeks)
+    count = used.sum(axis=0)
+    mean = np.where(count > 0, np.where(used, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
     return np.tile(mean, (len(QUANTILES), 1))

@@ -127,7 +127,7 @@ class Trees:
         """One booster a quantile, on rows that are binned once."""
         fixed = {"max_bin": 127, "min_data_in_leaf": 30, "seed": 1, "deterministic": True, "force_row_wise": True,
                  "num_threads": 1, "verbose": -1, "objective": "quantile", "feature_fraction": 0.6,
-                 "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 1.0, "extra_trees": True}  # fmt: skip
+                 "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 1.0}  # fmt: skip
         data = library.Dataset(rows, actual, params=fixed, free_raw_data=False).construct()
         out, grown = [], self.growth
         for permille in QUANTILES:
