@@ -45,7 +45,7 @@ def test_every_schedule_keeps_power_energy_and_connection(asked: tuple[Private, 
             level += move
             assert move in (-1, 0, 1), name
             assert 0 <= level <= steps.capacity, name
-            assert 0 <= load + move * steps.step_wh, f"{name} feeds in"
+            assert load + move * steps.step_wh >= 0, f"{name} feeds in"
             assert move < 1 or load + steps.step_wh <= steps.limit_wh, f"{name} overloads the connection"
 
 

@@ -60,8 +60,8 @@ class PlanState(msgspec.Struct, frozen=True):
     """What has become of a question.
 
     Args:
-        id: hex, the question's hash. state: ``waiting``, ``done`` or ``failed``. place: in the queue, from 1; 0: it does
-            not wait. cpu_s: what computing took. why: of a failure. answer: encrypted plan.
+        id: hex, the question's hash. state: ``waiting``, ``done`` or ``failed``. place: in the queue, from 1; 0: it
+            does not wait. cpu_s: what computing took. why: of a failure. answer: encrypted plan.
     """
 
     id: str
