@@ -67,14 +67,13 @@ class Service:
     """`InsightLink`.
 
     Args:
-        made: what is published, by month. built: whether there is an engine. garble: done to ciphertexts before they
-            are computed on. wait: how often an answer is not there yet.
+        made: what is published, by month. built: whether there is an engine. wait: how often an answer is not there
+            yet. fails: it cannot be computed.
     """
 
     made: dict[str, CommunityFigures] = field(default_factory=lambda: {MONTH: figures()})
     built: bool = True
     away: bool = False
-    garble: Callable[[bytes], bytes] = lambda data: data
     wait: int = 2
     fails: bool = False
     key: bytes = b""
@@ -91,12 +90,16 @@ class Service:
         return TOWN.platform.sign(self.made[month or MONTH]), ["all"], list(self.made)
 
     def service(self) -> Said:
-        info = (
-            KeyInfo(Server(self.key)._key.key_id.hex(), sha256(self.key).hexdigest(), len(self.key))
-            if self.key
-            else None
-        )
-        return Said(Engine(self.built, "0.1.0", "" if self.built else "run `make fhe`"), info)
+        engine = Engine(self.built, "0.1.0", "" if self.built else "run `make fhe`")
+        if not self.key:
+            return Said(engine)
+        return Said(engine, KeyInfo(self._server()._key.key_id.hex(), sha256(self.key).hexdigest(), len(self.key)))
+
+    def _server(self) -> Server:
+        """Of the key that is here; made once."""
+        if self._made is None or self._made[0] != self.key:
+            self._made = self.key, Server(self.key)
+        return self._made[1]
 
     def put_key(self, key: bytes, say: Callable[[int], None]) -> KeyInfo:
         say(len(key) // 2)
@@ -119,12 +122,12 @@ class Service:
         month = self.made[MONTH]
         rules = tuple(tuple(rule.conditions) for rule in month.advice)
         public = Public(month.average, tuple(month.bands), tuple(month.classes), tuple(month.usual), rules)
-        sent = [self.garble(parts[name]) for name in ("month", "profile", "features")]
-        answer = self._server().insight(*sent, public)
         seen = [_seen(name, data) for name, data in parts.items()]
-        done = SealedRequest("17", "done", 0, figures.hex(), seen, _seen("answer", answer), 1.5)
         if self.fails:
             done = SealedRequest("17", "failed", problem=Trouble("Not computed", "the engine ended", "ask again"))
+        else:
+            answer = self._server().insight(*(parts[name] for name in ("month", "profile", "features")), public)
+            done = SealedRequest("17", "done", 0, figures.hex(), seen, _seen("answer", answer), 1.5)
         self._open["17"] = (self.wait, done)
         return SealedRequest("17", "waiting", 1)
 

@@ -69,7 +69,12 @@ def where(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
     features = [
         {"name": "Base load", "what": "mean power of the lowest tenth of all hours", "value": "280 W", "sent": 28},
-        {"name": "For one degree-day", "what": "a day's energy against how far it was below 15 °C outside", "value": "no weather is known of this month", "sent": 0},
+        {
+            "name": "For one degree-day",
+            "what": "a day's energy against how far it was below 15 °C outside",
+            "value": "no weather is known of this month",
+            "sent": 0,
+        },
     ]
     advice = [
         {"id": "always-on", "title": "Find what never sleeps", "text": "Even in your quietest hours much is drawn.", "kwh": "569 kWh a year",
@@ -82,9 +87,24 @@ def where(**more: Any) -> dict[str, Any]:
                    "169 kWh × (0.442 − 0.2486) EUR = 32.68 EUR a year"]},
     ]  # fmt: skip
     noise = [
-        {"name": "Average of all homes", "homes": 48, "epsilon": "0.5", "text": "95 % of the noise is below 30.0 kWh either way. You are 60.7 kWh away, so noise hardly changed your side."},
-        {"name": "How homes spread of May 2026, scaled", "homes": 48, "epsilon": "0.5", "text": "Each count of homes may be off by 6 (95 %), so your place by about 13 of 100."},
-        {"name": "Mean day", "homes": 48, "epsilon": "", "text": "Exact: from totals that the keyholders opened. Nothing of it is noisy."},
+        {
+            "name": "Average of all homes",
+            "homes": 48,
+            "epsilon": "0.5",
+            "text": "95 % of the noise is below 30.0 kWh either way. You are 60.7 kWh away, so noise hardly changed your side.",
+        },
+        {
+            "name": "How homes spread of May 2026, scaled",
+            "homes": 48,
+            "epsilon": "0.5",
+            "text": "Each count of homes may be off by 6 (95 %), so your place by about 13 of 100.",
+        },
+        {
+            "name": "Mean day",
+            "homes": 48,
+            "epsilon": "",
+            "text": "Exact: from totals that the keyholders opened. Nothing of it is noisy.",
+        },
     ]
     return {
         "month": "June 2026", "side": "above", "letter": "E", "letter_words": "above", "letters": list(LETTERS),
@@ -106,7 +126,12 @@ def _result(**more: Any) -> dict[str, Any]:
     def bytes_of(name: str) -> bytes:
         return b"".join(hashlib.sha256(f"{name} {n}".encode()).digest() for n in range(2))
 
-    sizes = {"Your month, one number": 76, "Your day, 24 numbers": 428, "Your features, six numbers": 140, "The answer, as it came back": 20_246}
+    sizes = {
+        "Your month, one number": 76,
+        "Your day, 24 numbers": 428,
+        "Your features, six numbers": 140,
+        "The answer, as it came back": 20_246,
+    }
     seen = [
         {"name": name, "bytes": size, "sha256": hashlib.sha256(name.encode()).hexdigest(),
          "lines": [bytes_of(name)[at : at + 12].hex(" ") for at in (0, 12, 24, 36)]}
