@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from quietgrid.algorithms.herd import MAX_EVENTS
 from quietgrid.errors import ForbiddenError, NotFoundError, VerificationError
 from quietgrid.model.posting import Source, codes_of
-from quietgrid.model.response import Choice, EventState
+from quietgrid.model.response import Choice, EventState, Terms
 from quietgrid.runtime.response import asked_of
 from quietgrid.runtime.response_run import ResponseRun
 from quietgrid.runtime.response_verify import month_fact
@@ -177,10 +178,8 @@ def test_homes_cannot_speak_for_each_other_or_be_measured_unasked(tmp_path: Path
             town.events.choose(one, town.community.household_keys[other].sign(word))
         with pytest.raises(NotFoundError):
             town.choose(stranger, event, "in", consents=False)
+        second = town.events.propose(replace(event, id="two", window=town.evening(19), target_wh=0), "olu")
         with pytest.raises(ForbiddenError):
-            second = town.events.propose(
-                replace(event, id="two", window=town.evening(19), state=EventState.PROPOSED, target_wh=0), "olu"
-            )
             town.events.approve(second.id, "olu")
         town.choose(one, event, "in", consents=False)
         town.choose(other, event, "in")
