@@ -63,7 +63,7 @@ def figures_of(
     month, all_use = use
     rows = [row for row in (_row(all_use, 0, ALL),) if row is not None]
     if not rows:
-        raise GateRefusal("floor", "so few homes that their average is noise", where=month, fix="compare in a year")
+        raise GateRefusal("floor", "so few homes that their average is noise", where=month, fix="take another month")
     average = rows[0].average_wh
     for statistic in GROUPED:
         found = others.get(statistic)

@@ -93,7 +93,7 @@ class Insights:
         """What a home is compared with: a `CommunityFigures`, signed, kept by its hash.
 
         Args:
-            month: As ``2026-03``; the newest there is if empty. group: name of a peer group.
+            month: As ``2026-03``; the newest that can be compared with if empty. group: name of a peer group.
 
         Raises:
             NotFoundError: nothing is published for the month, or of the group. GateRefusal: rule ``floor``.
@@ -101,16 +101,26 @@ class Insights:
         press = self._publishing
         everything = press.all()
         by_month = {press.name_of(found): found for found in everything if found.statistic == Statistic.USE}
-        name = month or next(iter(by_month), "")
-        if name not in by_month:
+        if by_month and not month:
+            return self._newest_of(list(by_month), group)
+        if month not in by_month:
             raise NotFoundError(
                 "nothing is published to compare with", where=month or "month",
                 fix="one of: " + ", ".join(by_month) if by_month else "wait for the first bills of all homes",
             )  # fmt: skip
-        known = (name, group, len(everything))
+        known = (month, group, len(everything))
         if known not in self._made:
-            self._made[known] = self._make((name, by_month[name]), self._newest(name, everything, by_month), group)
+            self._made[known] = self._make((month, by_month[month]), self._newest(month, everything, by_month), group)
         return self._made[known]
+
+    def _newest_of(self, months: Sequence[str], group: str) -> Signed:
+        """The figures of the first of these months whose average is more than noise."""
+        for name in months[:-1]:
+            try:
+                return self.figures(name, group)
+            except GateRefusal:
+                continue
+        return self.figures(months[-1], group)
 
     def _make(self, use: tuple[str, Publication], others: dict[Statistic, Averages], group: str) -> Signed:
         parts = self._platform.parts
