@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from quietgrid.cli import grid_circuit as _circuit  # noqa: F401 - hangs its command on `app`
 from quietgrid.cli import grid_voltage as _voltage  # noqa: F401 - hangs its command on `app`
 from quietgrid.cli.grid import app
 from quietgrid.cli.output import Json, emit, table
