@@ -27,10 +27,8 @@ from schemathesis.config import (
     StatefulPhaseConfig,
 )
 from schemathesis.engine import events, from_schema
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from quietgrid.runtime.vtn_callbacks import Callbacks
 from quietgrid.wire.openadr3 import COLLECTIONS, OPERATIONS
@@ -56,10 +54,10 @@ def town(tmp_path: Path) -> VtnTown:
 def run(town: VtnTown, document: dict[str, Any], who: str, thorough: bool) -> tuple[Counter[str], list[str]]:
     """What Schemathesis asked (operation and status), and what it found wrong."""
 
-    async def described(_: Request) -> JSONResponse:
-        return JSONResponse(document)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        described = scope["type"] == "http" and scope["path"] == "/described.json"
+        await (JSONResponse(document) if described else town.app)(scope, receive, send)
 
-    app = Starlette(routes=[Route("/described.json", described), Mount("/", town.app)])
     phases = PhasesConfig(
         examples=ExamplesPhaseConfig(enabled=thorough), coverage=CoveragePhaseConfig(enabled=thorough),
         stateful=StatefulPhaseConfig(enabled=False),
@@ -227,6 +225,15 @@ def test_the_types_are_the_files(real_data: Path, town: VtnTown) -> None:
         assert set(given["properties"]) - more == set(wanted["properties"]) - fewer, name
         if name not in ("Problem", "TokenAnswer"):
             assert set(given.get("required", [])) == set(wanted.get("required", [])), name
+
+
+def test_an_object_says_what_it_is(town: VtnTown) -> None:
+    program = town.program("there")
+    answer = town.client("bl").post(
+        "/events", json={"programID": program["id"], "payloadDescriptors": [{"payloadType": "PRICE"}]}
+    )
+    assert answer.status_code == 400
+    assert "objectType" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS.values(), ids=COLLECTIONS)

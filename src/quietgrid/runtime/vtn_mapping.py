@@ -20,7 +20,7 @@ from quietgrid.errors import InputError
 from quietgrid.model.interval import Window
 from quietgrid.model.response import Capability, Choice, Event, Program, Target, Utility
 from quietgrid.wire.openadr3 import EventRequest, IntervalPeriod, ProgramRequest, ReportRequest, ValuesMap, over
-from quietgrid.wire.openadr3.objects import EventPayloadDescriptor, Interval, ReportDescriptor
+from quietgrid.wire.openadr3.objects import Interval, ProgramEventPayload, ReportDescriptor
 from quietgrid.wire.openadr3.values import moment, written
 
 RETAILER, COUNTRY, SUBDIVISION = "RETAILER_NAME", "COUNTRY", "PRINCIPAL_SUBDIVISION"
@@ -118,7 +118,7 @@ def program_request(program: Program) -> ProgramRequest:
     said = [(RETAILER, program.utility), (COUNTRY, country), *([(SUBDIVISION, part)] if part else [])]
     made = ProgramRequest(
         programName=program.name[:128], attributes=[ValuesMap(type=kind, values=[value]) for kind, value in said],
-        payloadDescriptors=[EventPayloadDescriptor(payloadType=SIMPLE)],
+        payloadDescriptors=[ProgramEventPayload(payloadType=SIMPLE)],
     )  # fmt: skip
     if program.starts > 0:
         made.intervalPeriod = IntervalPeriod(start=written(program.starts))

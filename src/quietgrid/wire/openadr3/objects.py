@@ -63,7 +63,7 @@ class Interval(Sent):
     intervalPeriod: IntervalPeriod | UnsetType = UNSET
 
 
-class EventPayloadDescriptor(Sent, tag_field="objectType", tag="EVENT_PAYLOAD_DESCRIPTOR"):
+class EventPayload(Sent):
     """Unit and currency of what an event says."""
 
     payloadType: Name
@@ -71,7 +71,7 @@ class EventPayloadDescriptor(Sent, tag_field="objectType", tag="EVENT_PAYLOAD_DE
     currency: NoneText = None
 
 
-class ReportPayloadDescriptor(Sent, tag_field="objectType", tag="REPORT_PAYLOAD_DESCRIPTOR"):
+class ReportPayload(Sent):
     """Unit and quality of what a report says."""
 
     payloadType: Name
@@ -79,6 +79,26 @@ class ReportPayloadDescriptor(Sent, tag_field="objectType", tag="REPORT_PAYLOAD_
     units: Units = None
     accuracy: float | None = None
     confidence: Annotated[int, Meta(ge=0, le=100)] | None = None
+
+
+class EventPayloadDescriptor(EventPayload, kw_only=True):
+    """In an event. `objectType` is a field: msgspec would do without a tag where nothing is to choose."""
+
+    objectType: Literal["EVENT_PAYLOAD_DESCRIPTOR"]
+
+
+class ReportPayloadDescriptor(ReportPayload, kw_only=True):
+    """In a report."""
+
+    objectType: Literal["REPORT_PAYLOAD_DESCRIPTOR"]
+
+
+class ProgramEventPayload(EventPayload, tag_field="objectType", tag="EVENT_PAYLOAD_DESCRIPTOR"):
+    """In a program, one of two."""
+
+
+class ProgramReportPayload(ReportPayload, tag_field="objectType", tag="REPORT_PAYLOAD_DESCRIPTOR"):
+    """In a program, the other."""
 
 
 class ReportDescriptor(Sent):
@@ -112,7 +132,7 @@ class ProgramRequest(Sent):
     programName: Name
     intervalPeriod: IntervalPeriod | UnsetType = UNSET
     programDescriptions: list[ProgramDescription] | None = None
-    payloadDescriptors: list[EventPayloadDescriptor | ReportPayloadDescriptor] | None = None
+    payloadDescriptors: list[ProgramEventPayload | ProgramReportPayload] | None = None
     attributes: list[ValuesMap] | None = None
     targets: Targets = None
 
