@@ -44,7 +44,7 @@ class Effect:
     days: int
 
 
-def control_group(asked_wh: Floats, others_wh: Floats, event: Bits) -> Effect:
+def control_group(asked_wh: Floats, others_wh: Floats, event: Bits, near: int | None = None) -> Effect:
     """What events changed, compared with homes that were not asked, day by day.
 
     On days without an event the ratio of the two groups is what it is; what it becomes in the events' intervals is
@@ -52,7 +52,7 @@ def control_group(asked_wh: Floats, others_wh: Floats, event: Bits) -> Effect:
 
     Args:
         asked_wh, others_wh: float64 [d, t], totals of both groups, all positive. event: bool [d, t], intervals of
-            events (or of a high price).
+            events (or of a high price). near: compare with days at most so many before or after; None: with all.
 
     Raises:
         InputError: fewer than two days with an event, or an interval of the day never without one.
@@ -60,11 +60,12 @@ def control_group(asked_wh: Floats, others_wh: Floats, event: Bits) -> Effect:
     Privacy: two opened totals of groups.
     """
     ratio = np.log(asked_wh / others_wh)
-    count = (~event).sum(axis=0)
-    used = event.any(axis=0)
-    if int(event.any(axis=1).sum()) < 2 or bool((count[used] == 0).any()):
+    size = len(event)
+    span = np.abs(np.arange(size)[:, None] - np.arange(size)) <= (size if near is None else near)
+    count = span.astype(np.float64) @ ~event
+    if int(event.any(axis=1).sum()) < 2 or bool((count[event] == 0).any()):
         raise InputError("too few events, or no day without", where="control group", fix="compare a longer time")
-    usual = np.where(event, 0.0, ratio).sum(axis=0) / np.maximum(count, 1)
+    usual = span.astype(np.float64) @ np.where(event, 0.0, ratio) / np.maximum(count, 1)
     moved = np.where(event, ratio - usual, 0.0)
     touched = event.any(axis=1)
     weight = event[touched].sum(axis=1)
