@@ -13,7 +13,7 @@ from quietgrid.api.app import PREFIX
 PATH_VALUES = {
     "pid": "1", "home": "1001", "period": "2016-06-01", "number": "1", "name": "9f2b9f2b9f2b", "day": "16953",
     "plan": "99",
-    "feed": "price",
+    "feed": "price", "id": "9f2b" * 8,
 }  # fmt: skip
 QUERIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/totals": {"node": "Orchard Hill"},
@@ -29,6 +29,8 @@ QUERIES: dict[str, dict[str, Any]] = {
 BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/billing/runs": {"period": "2016-06-01"},
     f"{PREFIX}/published": {"statistic": "use"},
+    f"{PREFIX}/insight/community": {"month": "2016-06"},
+    f"{PREFIX}/insight/requests": {"figures": "9f2b" * 16, "month": "AAAA", "profile": "AAAA", "features": "AAAA"},
     f"{PREFIX}/questions/spy": {"home": "1001"},
     f"{PREFIX}/demo/pace": {"do": "pause"},
     f"{PREFIX}/grid/balance": {"why": "evening peak"},

@@ -192,12 +192,10 @@ def test_the_queue_and_the_rate_are_bounded(town: Town, jobs: InsightJobs) -> No
 
 @built
 def test_an_erased_home_leaves_nothing_and_the_log_no_content(town: Town, jobs: InsightJobs) -> None:
-    from quietgrid.api.desk.insight import forget_home
-
     parts = sealed(1)
     put_key(town, HOME, server_key(1))
     ask(town, HOME, coded(known_figures(town), parts))
-    forget_home(town.services, HOME)
+    town.services.forget_comparisons(HOME)
     assert list(jobs._folder.iterdir()) == []
     with town.services.store.read() as tx:
         assert (tx.insight.of_home(HOME), tx.insight.key_of(HOME)) == ([], None)

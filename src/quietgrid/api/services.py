@@ -137,6 +137,11 @@ class Services:
             raise NotFoundError("this community is not a demo", where="demo", fix="start one by `quietgrid up`")
         return self.control
 
+    def forget_comparisons(self, home: int) -> None:
+        """Erase a home's key and questions, because the home was erased or has a new household key."""
+        if self.insight_jobs is not None:
+            self.insight_jobs.forget(home)
+
     def close(self) -> None:
         """Let threads go. The platform is its owner's to close."""
         self.accounts.close()

@@ -95,12 +95,6 @@ def forget(services: Services, viewer: Viewer) -> None:
     jobs.forget(home)
 
 
-def forget_home(services: Services, home: int) -> None:
-    """Erase them because the home was erased, or has a new household key."""
-    if services.insight_jobs is not None:
-        services.insight_jobs.forget(home)
-
-
 def ask(services: Services, viewer: Viewer, figures: str, sealed: tuple[bytes, bytes, bytes]) -> RequestRow:
     """Take an encrypted question; see `InsightJobs.ask`."""
     jobs, home = _own(services, viewer)

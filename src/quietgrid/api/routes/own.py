@@ -118,7 +118,7 @@ def _recover(kit: Kit, home: int, proof: list[bytes]) -> None:
     with kit.changing():
         kit.own.recover(home, proof)
     kit.accounts.sign_out_home(home)
-    insight_desk.forget_home(kit, home)
+    kit.forget_comparisons(home)
 
 
 @router.get("/published", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
@@ -192,7 +192,7 @@ async def erase(request: Request, kit: Kit, viewer: Asker) -> Response:
 def _erase(kit: Kit, home: int, signed: Signed) -> None:
     with kit.changing():
         kit.own.erase(home, signed)
-    insight_desk.forget_home(kit, home)
+    kit.forget_comparisons(home)
 
 
 @router.get("/claims", response_class=Response, openapi_extra=_BILLS, responses={200: _BODY})
