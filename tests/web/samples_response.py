@@ -79,7 +79,12 @@ OWN = {
 
 def pages(base: Any) -> dict[str, tuple[str, dict[str, Any]]]:
     """Name -> template and context."""
-    shared = {"may": MAY, "able": OWN["able"], "feeders": ["Orchard Hill", "Mill Lane"], "example": "2026-03-12T17:15:00Z"}
+    shared = {
+        "may": MAY,
+        "able": OWN["able"],
+        "feeders": ["Orchard Hill", "Mill Lane"],
+        "example": "2026-03-12T17:15:00Z",
+    }
     console = {"programs": [PROGRAM], "events": [event(), OVER, WAITING], "program": "evening-peak"} | shared
     packs = [{"name": "DE/1", "rows": [("notice_s", 7_200, "a choice"), ("rate_cents", 100, "a choice")]}]
     utilities = [
