@@ -45,7 +45,8 @@ def search_of(filters: Sequence[Filter], pairs: Sequence[tuple[str, str]]) -> Se
         if name in known:
             given.setdefault(name, []).append(value)
     wanted: dict[str, Any] = {"limit": PAGE}
-    active, about = False, ()
+    active = False
+    about: tuple[str, ...] = ()
     for name, values in given.items():
         kind = known[name]
         if kind == "names":
