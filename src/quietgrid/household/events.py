@@ -9,20 +9,25 @@ Privacy: the platform learns that the home joins, and what it could shift. The c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
+from quietgrid.algorithms.herd import slot_weights
 from quietgrid.crypto.public.envelope import Signed
 from quietgrid.crypto.public.signatures import open_signed
 from quietgrid.errors import NotFoundError, QuietgridError, VerificationError
+from quietgrid.household.checking import Verdict
 from quietgrid.household.links import SignedClient
+from quietgrid.household.opening import OwnSeries
 from quietgrid.household.steering import Steering
 from quietgrid.household.vault import Vault
 from quietgrid.model.interval import DAY_S, Clock, zone
+from quietgrid.model.readings import IMPORT
 from quietgrid.model.response import Capability, EventState, Limits
 from quietgrid.model.response import Choice as Decision
 from quietgrid.store import VaultStore
@@ -40,6 +45,8 @@ from quietgrid.wire.response import (
 
 LIMITS, SEEN = "response limits", "response seen"
 """Documents: what the home allows; events it was asked in, as they were told (an override stays for ever)."""
+EVENT = "an event"
+"""What a keyholder's ledger says a number was opened for."""
 CONSENT_DAYS = 150
 PLATFORM = "platform"
 PURPOSE = "reward"
@@ -290,6 +297,23 @@ def keep_responding(
         except QuietgridError:
             if wait(patience_s):
                 return
+
+
+def event_verdict(told: OwnEvents, vector: str, value: int, series: Sequence[OwnSeries]) -> Verdict:
+    """A number as a keyholder let it open, beside the home's own readings that closes counted.
+
+    Args:
+        vector: its name. value: as it was opened. series: of the home's meters, over what the number is about.
+    """
+    row = next((one for one in told.rewards if one.fact.partition("@")[0] == vector), None)
+    if row is None:
+        return Verdict.WAITING
+    own = 0
+    for part in series:
+        if part.register == IMPORT:
+            weights = slot_weights(row.slots, part.window.first, len(part.window))
+            own += int((weights * np.where(part.closed & part.present, part.energy_wh, 0)).sum())
+    return Verdict.HOLDS if own == value else Verdict.DIFFERS
 
 
 def checked(told: OwnEvents, fact: str, own_wh: Callable[[int], int | None]) -> bool | None:

@@ -27,7 +27,7 @@ from quietgrid.household.checking import (
     overall,
 )
 from quietgrid.household.claiming import Claiming, ClaimsLink
-from quietgrid.household.events import EventsLink, OwnResponse
+from quietgrid.household.events import EVENT, EventsLink, OwnResponse, event_verdict
 from quietgrid.household.following import Follower
 from quietgrid.household.insight_link import InsightLink
 from quietgrid.household.ledger import Entry, Explained, merge
@@ -262,6 +262,9 @@ class Home:
             note = row.note
             if row.mine and note.kind == "fact" and note.values and len(note.values) == len(note.vectors):
                 window = Window(note.first, note.end, note.resolution)
+                if note.why == EVENT:
+                    out.append((row, self._event_verdict(note.vectors[0], note.values[0], window)))
+                    continue
                 book = self._book(window)
                 registers = {vector.name: vector.register for vector in book.vectors}
                 counts = note.counts or [-1] * len(note.values)
@@ -275,6 +278,13 @@ class Home:
                 checks = check_bill(self._billed(BillView(self.parts.vault.home, window, facts, 0)))
                 out.append((row, overall(checks)))
         return out
+
+    def _event_verdict(self, vector: str, value: int, window: Window) -> Verdict:
+        """A number over events beside what we measured; its vector is the platform's, who says it with the reward."""
+        if self.lost(window):
+            return Verdict.LOST
+        told = None if self.response is None else self.response.fetch()
+        return Verdict.WAITING if told is None else event_verdict(told, vector, value, self.series(window))
 
     # -- consent ---------------------------------------------------------------------------------------------------
 
