@@ -27,9 +27,9 @@ from quietgrid.runtime.grid_totals import group_totals
 from quietgrid.store import open_platform
 from tests.scenarios.processes.small import HOMES, Small, low_ports, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3_600)]
 PATIENCE_S = 400.0
-PACE_S, FOLLOWED = 3.0, 4
+PACE_S, FOLLOWED_S = 2.0, 1_800.0
 ANALYST, OPERATOR = PEOPLE[0][0], PEOPLE[2][0]
 
 
@@ -104,11 +104,10 @@ def test_a_dispatched_plan_is_seen_in_totals_and_at_home(town: Steered) -> None:
     group = next(one for one in plan.proposal.groups if one.storage_w)
     done = until(lambda: town.run("device", str(homes[1]))["done"], PATIENCE_S, town.logs())
     told = int(datetime.fromisoformat(done[0]["start"]).timestamp()) // 900 + 2  # by then all of that round were told
-    late = max(0, told - plan.proposal.window.first)
-    asked = late + np.flatnonzero(np.array(group.storage_w)[late:-FOLLOWED])
-    first = plan.proposal.window.first + int(asked[0])
-    window = Window(first, first + FOLLOWED, 900)
-    seen = until(lambda: town.power(group.group, window), PATIENCE_S, town.logs())
+    window = Window(max(told, plan.proposal.window.first), plan.proposal.window.end, 900)
+    planned = np.array(group.storage_w)[window.first - plan.proposal.window.first :]
+    assert np.abs(planned).sum() > 0, "it came too late for the plan"
+    seen = until(lambda: town.power(group.group, window), FOLLOWED_S, town.logs())
     doings = Doings(town.state / "fleet" / FILE)
     doings.refresh()
     rows = rows_of("sample", HOMES)
@@ -116,9 +115,8 @@ def test_a_dispatched_plan_is_seen_in_totals_and_at_home(town: Steered) -> None:
     there = present(window)
     assert seen == ((followed * there).sum(axis=0) * 4).tolist(), "what opened is what meters saw, late ones left out"
     changed = (followed - rest).sum(axis=0) * 4
-    planned = np.array(group.storage_w)[asked[0] : asked[0] + FOLLOWED]
-    assert (np.sign(changed) == np.sign(planned))[changed != 0].mean() > 0.5
-    assert np.abs(changed).sum() > 0.3 * np.abs(planned).sum()
+    assert (changed * planned).sum() > 0, "in the direction that was planned"
+    assert np.abs(changed[planned != 0]).sum() > 0.1 * np.abs(planned).sum()
     assert not (followed - rest)[out - 1].any(), "it opted out"
     assert town.run("device", str(homes[1]))["follow"] is True
     assert town.run("device", str(out))["done"] == []
