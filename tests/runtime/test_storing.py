@@ -165,3 +165,15 @@ def test_a_message_is_no_other_message(lab: Lab) -> None:
         lab.storing.take_key(lab.question())
     with pytest.raises(VerificationError):
         lab.storing.ask(msgspec.msgpack.encode([1, 2, 3]))
+
+
+def test_old_plans_are_forgotten(lab: Lab) -> None:
+    lab.storing.take_key(lab.key())
+    asked = lab.storing.ask(lab.question())
+    lab.pool.at((LIVE + 59) * DAY_S)
+    lab.storing.look()
+    assert lab.storing.state(asked.id).state == "waiting"
+    lab.pool.at((LIVE + 61) * DAY_S)
+    lab.storing.look()
+    with pytest.raises(NotFoundError):
+        lab.storing.state(asked.id)

@@ -9,6 +9,7 @@ Privacy: the inside of stations; only ciphertexts and sealed frames leave this p
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ from quietgrid.client.platform import Accepted
 from quietgrid.crypto.public.envelope import Signed, pack_signed, unpack_signed
 from quietgrid.crypto.public.fhe import is_built
 from quietgrid.crypto.public.signatures import Identity
-from quietgrid.errors import ConfigError, ConflictError, UnavailableError
+from quietgrid.errors import ConfigError, ConflictError, QuietgridError, UnavailableError
 from quietgrid.household.vault import Vault
 from quietgrid.lab.commission import commission
 from quietgrid.meter import MeterBank
@@ -46,6 +47,7 @@ from quietgrid.wire.storing import PlanQuestion, PlanState, StationKey, StationK
 if TYPE_CHECKING:
     from quietgrid.crypto.secret.fhe import Client
 
+LOG = logging.getLogger("quietgrid.stations")
 STATIONS, FLATS, FIRST_FLAT = 16, 4, 120
 HOUR_S, HOURS, PARTS = 3_600, 24, 2
 BEHIND_NUMBER = 1_000
@@ -59,7 +61,7 @@ AHEAD_DAYS = 2
 """Days before the demo goes live on which the stations begin: their first sum does not wait for a day to pass."""
 BEHIND_DAYS = 4
 """Stations that are further behind the clock leave days out."""
-POLL_S = 0.5
+POLL_S, RETRY_S = 0.5, 10.0
 POWER_W = 24_000
 
 
@@ -346,6 +348,9 @@ def run(state: Path, url: str, stop: Callable[[], bool], schedule: str = SCHEDUL
                     time.sleep(POLL_S)
             except UnavailableError:
                 time.sleep(1.0)
+            except QuietgridError as error:  # what one station is refused must not end the demo
+                LOG.warning("stations: %s", error)
+                time.sleep(RETRY_S)
     finally:
         stations.close()
         link.close()

@@ -59,6 +59,7 @@ RESOLUTION = 1_800
 LATE_S = 3.0 * DAY_S
 """A day on which a station is missing is closed so long after its end."""
 KEPT_S = 60 * DAY_S
+"""Plans of so many days are kept."""
 LOOK_S = 1.0
 
 
@@ -108,6 +109,7 @@ class Storing:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="storing", daemon=True)
         self._phase = "the stations' keyholders are starting"
+        self._pruned = 0
 
     # -- what stations send ----------------------------------------------------------------------------------------
 
@@ -220,8 +222,13 @@ class Storing:
         self._pool.close()
 
     def look(self) -> None:
-        """One round: submit what waits, close days that are whole, ask again what was left open."""
+        """One round: submit what waits, close days that are whole, ask again what was left open, forget old plans."""
         self.resubmit()
+        today = int(self._clock.now()) // DAY_S
+        if today > self._pruned:
+            with self._lock, self._store.begin() as tx:
+                tx.storing.prune((today + 1) * DAY_S - KEPT_S)
+            self._pruned = today
         with self._lock:
             end = self._closable()
             if end:
