@@ -60,7 +60,9 @@ PICKS = 5
 AHEAD_DAYS = 2
 """Days before the demo goes live on which the stations begin: their first sum does not wait for a day to pass."""
 BEHIND_DAYS = 4
-"""Stations that are further behind the clock leave days out."""
+"""Stations that are further behind the clock leave days out, unless they have begun one."""
+LOST_DAYS = 9
+"""Behind which a day is left out in any case: meters keep ten days of keys."""
 POLL_S, RETRY_S = 0.5, 10.0
 POWER_W = 24_000
 
@@ -197,8 +199,9 @@ class Stations:
         today = int(self._clock.now()) // DAY_S
         if self._clock.now() < live:
             return False
-        if today - self.course.day > BEHIND_DAYS:  # only at a day's start: what was planned is lived through
-            self.course = replace_day(self.course, today - 1) if not self.course.asked else self.course
+        behind = today - self.course.day
+        if behind > LOST_DAYS or (behind > BEHIND_DAYS and not self.course.asked):  # what is planned is lived through
+            self.course = replace_day(self.course, today - 1)
         return today > self.course.day
 
     def live(self) -> Readings:

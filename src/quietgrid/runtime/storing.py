@@ -56,7 +56,7 @@ _M = TypeVar("_M", StationKey, StationKeyGone, PlanQuestion)
 BEFORE, BEHIND = "Stations, load", "Stations, with storage"
 """The two groups: what stations use, and what their connections carry with the storage at work."""
 RESOLUTION = 1_800
-LATE_S = 3.0 * DAY_S
+LATE_S = 9.0 * DAY_S
 """A day on which a station is missing is closed so long after its end."""
 KEPT_S = 60 * DAY_S
 """Plans of so many days are kept."""
