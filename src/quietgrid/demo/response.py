@@ -13,6 +13,8 @@ LEVEL_WH = 140
 """Threshold, a home and quarter of an hour: an ordinary working day's evening comes near it."""
 INTERVALS = 8
 NO_ONE_IN = 8
+BATTERY_PART = 5
+"""Of its battery a home offers one part in so many an hour: the rest serves the home."""
 WASHING_W = 600
 """What a home without a battery says it can put off."""
 

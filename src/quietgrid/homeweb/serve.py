@@ -113,7 +113,7 @@ def responder_for(homes: Mapping[int, Home], made_up: bool) -> Responder:
         except NotFoundError:
             return demo_response.WASHING_W, (Capability.WASHING,)
         if state.capacity_wh:
-            return state.power_w, (Capability.BATTERY,)
+            return min(state.power_w, state.capacity_wh // demo_response.BATTERY_PART), (Capability.BATTERY,)
         return demo_response.WASHING_W, (Capability.WASHING,)
 
     return Responder(sides, join, lambda home, row: "people" if demo_response.says_no(home, row.id) else "")
