@@ -24,8 +24,8 @@ Rule = Callable[[Orders], tuple[int, int]]
 NOTE = (
     "Ours moves as much energy as any price can, shares the marginal tick in proportion and prices in the middle of "
     "what is possible. ASSUME serves the margin in order and prices at the highest accepted ask: energy and that ask "
-    "are compared. gsy-framework takes the first price asked for that supply covers, which may move less: its energy and "
-    "price are compared with our curves read by its rule."
+    "are compared. gsy-framework takes the first price asked for that supply covers, which may move less: its energy "
+    "and price are compared with our curves read by its rule."
 )
 
 
