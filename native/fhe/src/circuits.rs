@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{BUDGET, Block, Table};
+use crate::engine::{Block, Table};
 use crate::keys::ServerKeys;
-use crate::numbers::{Ladder, Number, Op};
+use crate::numbers::{Number, Op};
 use crate::{Failure, Result};
 
 /// What is public in an insight.
@@ -97,18 +97,11 @@ impl ServerKeys {
 
     fn advise(&self, features: &[Number], rules: &[Vec<(usize, bool, u64)>]) -> Vec<Block> {
         let ladders = self.ladders(features);
-        let wanted: BTreeMap<(usize, u64), ()> = rules.iter().flatten().map(|(f, _, value)| ((*f, *value), ())).collect();
-        let mut known: BTreeMap<(usize, u64), Block> = BTreeMap::new();
-        let mut asked: Vec<((usize, u64), Block)> = Vec::new();
-        for key in wanted.into_keys() {
-            let ladder: &Ladder = &ladders[key.0];
-            match ladder.free(key.1) {
-                Some(bit) => drop(known.insert(key, bit)),
-                None => asked.push((key, ladder.at(key.1))),
-            }
-        }
-        let (keys, sums): (Vec<(usize, u64)>, Vec<Block>) = asked.into_iter().unzip();
-        known.extend(keys.into_iter().zip(self.each(&sums, &positive(1))));
+        let mut wanted: Vec<(usize, u64)> = rules.iter().flatten().map(|(f, _, value)| (*f, *value)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let sums: Vec<Block> = wanted.iter().map(|(feature, value)| ladders[*feature].at(*value)).collect();
+        let known: BTreeMap<(usize, u64), Block> = wanted.into_iter().zip(self.each(&sums, &positive(1))).collect();
         let jobs: Vec<(Block, Table)> = rules
             .iter()
             .enumerate()
@@ -169,27 +162,22 @@ impl ServerKeys {
     /// Two for each value: 8 where it is not among the `k` least, 8 where it is among the `k` greatest, else 0.
     pub fn picked(&self, values: &[Number], k: i64) -> Vec<Block> {
         let n = values.len() as i64;
-        let (lows, mut highs): (Vec<Block>, Vec<Block>) = self.before(values).into_iter().unzip();
-        if k as u64 + highs.iter().map(Block::noise).max().unwrap_or(0) > BUDGET {
-            self.tidy(&mut highs);
-        }
-        let asked: Vec<(&Block, i64)> = lows.iter().map(|low| (low, 1)).collect();
-        let steps = self.steps(&asked);
+        let before = self.before(values);
         let half = values.len().div_ceil(2) as i64;
-        let (mut sums, mut tables) = (Vec::new(), Vec::new());
-        for (i, (steps, high)) in steps.iter().zip(&highs).enumerate() {
+        let (mut clips, mut tables) = (Vec::new(), Vec::new());
+        for i in 0..n {
             // Values of the first half besides this one. Of those before it at most k count for being among the least,
             // and only the last k of the possible ones for being among the greatest.
-            let others = if (i as i64) < half { half - 1 } else { half };
+            let others = if i < half { half - 1 } else { half };
             let from = (others - k).max(0);
-            for (range, edge) in [(1..=k.min(others), k), (from + 1..=others, n - k - from)] {
-                let reached: Vec<Block> = range.map(|s| steps.at(s)).collect();
-                sums.push(Block::sum(&reached).plus(high));
-                tables.push(Table::step(edge, WISHED));
-            }
+            clips.extend([Table::new(|x| x.min(k)), Table::new(|x| (x - from).clamp(0, k))]);
+            tables.extend([Table::step(k, WISHED), Table::step(n - k - from, WISHED)]);
         }
-        let asked: Vec<(&Block, &Table)> = sums.iter().zip(&tables).collect();
-        self.look_up_all(&asked)
+        let lows = before.iter().flat_map(|(low, _)| [low, low]);
+        let clipped = self.look_up_all(&lows.zip(&clips).collect::<Vec<(&Block, &Table)>>());
+        let sums: Vec<Block> =
+            clipped.into_iter().enumerate().map(|(i, low)| low.plus(&before[i / 2].1)).collect();
+        self.look_up_all(&sums.iter().zip(&tables).collect::<Vec<(&Block, &Table)>>())
     }
 
     /// Moves that are wished (as `picked` says it) and that the load allows.

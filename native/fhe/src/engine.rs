@@ -144,11 +144,26 @@ pub struct Steps {
 
 impl Steps {
     /// `height` where the digit is at least `edge` (0 to 16), else 0; right over edge - 16 ..= edge + 15.
+    /// Two of one lookup are not to be added; see `pair`.
     pub fn at(&self, edge: i64) -> Block {
         let place = (-(BOX as i64) * edge).rem_euclid(2 * BIG as i64) as usize;
         let block = extract(&self.turned, place % BIG);
         let block = if place < BIG { block } else { Block { lwe: block.lwe.iter().map(|a| a.wrapping_neg()).collect(), ..block } };
         block.plus_halves(self.height)
+    }
+}
+
+/// Steps of one lookup are not independent: what a bootstrap rounds away meets a key of zeros and ones, which correlates
+/// near ones by nearly 1/2. Two of them have at most the noise of 3.
+impl Steps {
+    /// The steps at `edge` and at the next: 0, one or two heights.
+    pub fn pair(&self, edge: i64) -> Block {
+        Block { noise: 3, ..self.at(edge).plus(&self.at(edge + 1)) }
+    }
+
+    /// `height` where the digit is `value`, else 0 (modulo 32).
+    pub fn is(&self, value: i64) -> Block {
+        Block { noise: 3, ..self.at(value).minus(&self.at(value + 1)) }
     }
 }
 

@@ -70,17 +70,9 @@ impl Ladder {
         let mut sum = self.steps[0].at(digit(edge, 0));
         for (place, steps) in self.steps.iter().enumerate().skip(1) {
             let own = digit(edge, place);
-            sum = sum.plus(&steps.at(own)).plus(&steps.at(own + 1)).plus_public(-Self::weight(place));
+            sum = sum.plus(&steps.pair(own)).plus_public(-Self::weight(place));
         }
         sum
-    }
-
-    /// The bit itself where it needs no further lookup.
-    pub fn free(&self, edge: u64) -> Option<Block> {
-        match &self.steps[..] {
-            [_, high] if edge & 15 == 0 => Some(high.at(digit(edge, 1))),
-            _ => None,
-        }
     }
 }
 
@@ -95,7 +87,7 @@ impl ServerKeys {
     }
 
     /// Cleans blocks whose noise is above `TIDY`.
-    pub fn tidy(&self, blocks: &mut [Block]) {
+    fn tidy(&self, blocks: &mut [Block]) {
         let same = Table::same();
         let (places, jobs): (Vec<usize>, Vec<(&Block, &Table)>) =
             blocks.iter().enumerate().filter(|(_, block)| block.noise() > TIDY).map(|(i, block)| (i, (block, &same))).unzip();
@@ -307,7 +299,7 @@ impl ServerKeys {
     pub fn table(&self, value: &Number, table: &[u8; 256]) -> Number {
         let high = self.steps(&[(&value.digits[1], 16)]).swap_remove(0);
         let turned: Vec<Block> =
-            (0..16).map(|h| value.digits[0].clone().plus(&high.at(h)).minus(&high.at(h + 1))).collect();
+            (0..16).map(|h| value.digits[0].clone().plus(&high.is(h))).collect();
         let entry = |place: usize, h: usize, low: i64| i64::from(table[16 * h + low as usize] >> (4 * place) & 15);
         let mut tables: Vec<(usize, Table)> = Vec::new();
         for place in 0..2 {
@@ -364,7 +356,7 @@ impl ServerKeys {
         let plain = self.each(&digits, &half);
         let mut out = Vec::with_capacity(n);
         for place in 0..n as i64 {
-            let flags: Vec<Block> = steps.iter().map(|steps| steps.at(place).minus(&steps.at(place + 1))).collect();
+            let flags: Vec<Block> = steps.iter().map(|steps| steps.is(place)).collect();
             let turned: Vec<Block> =
                 digits.iter().enumerate().map(|(i, digit)| digit.clone().plus(&flags[i / places])).collect();
             let turned = self.each(&turned, &half);

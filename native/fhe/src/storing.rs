@@ -39,7 +39,7 @@ impl ServerKeys {
         for steps in self.steps(&asked) {
             let levels: Vec<Block> = (1..=CAPS)
                 .zip(&ends)
-                .map(|(cap, level)| level.clone().plus_public(1).minus(&steps.at(cap)).minus(&steps.at(cap + 1)))
+                .map(|(cap, level)| level.clone().plus_public(1).minus(&steps.pair(cap)))
                 .collect();
             ends = self.each(&levels, &next);
         }
