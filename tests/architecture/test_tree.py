@@ -121,7 +121,9 @@ def licence_of(name: str) -> str:
     about = importlib.metadata.metadata(name)
     stated = about.get("License-Expression") or about.get("License") or ""
     classifiers = [line.split("::")[-1].strip() for line in about.get_all("Classifier", []) if "License ::" in line]
-    return stated.splitlines()[0] if stated.strip() else " and ".join(classifiers)
+    first = stated.strip().partition("\n")[0]
+    whole_text = first.startswith("Copyright")  # instead of a name; then the classifiers say it
+    return first if first and not whole_text else " and ".join(classifiers)
 
 
 def is_permissive(licence: str) -> bool:
