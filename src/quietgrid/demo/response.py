@@ -9,7 +9,7 @@ from hashlib import sha256
 
 UTILITY, UTILITY_NAME, REGION = "lindenhof-netz", "Lindenhof Netz", "DE"
 PROGRAM, PROGRAM_NAME = "evening-peak", "Evening peak"
-LEVEL_WH = 140
+LEVEL_WH = 130
 """Threshold, a home and quarter of an hour: an ordinary working day's evening comes near it."""
 INTERVALS = 8
 NO_ONE_IN = 8

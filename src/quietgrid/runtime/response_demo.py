@@ -47,7 +47,7 @@ class DemoResponse:
         events.save_utility(Utility(demo.UTILITY, demo.UTILITY_NAME, (demo.REGION,)), BY)
         events.verify_utility(demo.UTILITY, BY)
         threshold = Threshold(Trigger.FORECAST, demo.LEVEL_WH * self._homes, 50, DAY_S // 2, demo.INTERVALS)
-        terms = Terms(rate_cents=40, early_percent=25, scarce=((100, 25),), notice_s=7_200, approve_wh=50_000)
+        terms = Terms(rate_cents=40, early_percent=25, scarce=((100, 25),), notice_s=7_200, confidence_percent=95)
         events.save_program(
             Program(demo.PROGRAM, demo.PROGRAM_NAME, demo.UTILITY, demo.REGION, terms=terms, threshold=threshold), BY
         )
