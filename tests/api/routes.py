@@ -39,6 +39,10 @@ BODIES: dict[str, dict[str, Any]] = {
     f"{PREFIX}/grid/emergency": {"why": "smoke"},
     f"{PREFIX}/grid/circuit/reset": {"why": "all is normal"},
     f"{PREFIX}/grid/emergency/resume": {"why": "all clear"},
+    f"{PREFIX}/response/utilities": {"id": "canal-grid", "name": "Canal Grid", "regions": ["DE"]},
+    f"{PREFIX}/response/programs": {"id": "peak", "name": "Peak", "utility": "nobody", "region": "DE"},
+    f"{PREFIX}/response/events": {"program": "peak", "start": "2016-07-12T15:00:00Z", "end": "2016-07-12T17:00:00Z"},
+    f"{PREFIX}/response/events/{{name}}/cancel": {"reason": "not needed"},
 }
 STREAMS = {f"{PREFIX}/events"}
 """Answers that never end."""
