@@ -117,7 +117,7 @@ def clear_limited(orders: Orders, zone: Ints, ticks: int, bounds: Bounds, *, tie
                    for one, part in enumerate(parts)]  # fmt: skip
         return Limited(tuple(outcome), ())
     imports = _whole(_exchange(parts, ticks, bounds))
-    names = tuple(bounds.names[c] for c in np.flatnonzero(_tight(bounds, imports)))
+    names = tuple(bounds.names[c] for c in np.flatnonzero(_tight(bounds, imports, bought)))
     full = [
         f"exchange of zone {one}" for one in range(z) if imports[one] in (bounds.import_wh[one], -bounds.export_wh[one])
     ]
@@ -129,9 +129,12 @@ def _rows(orders: Orders, rows: NDArray[np.intp]) -> Orders:
     return Orders(orders.side[rows], orders.tick[rows], orders.energy_wh[rows], orders.rank[rows])
 
 
-def _tight(bounds: Bounds, imports: Ints) -> NDArray[np.bool_]:
-    used = bounds.used_wh(imports)
-    return np.asarray(used >= np.maximum(bounds.room_wh, 0.0) * (1 - 1e-6) - 2 * bounds._whole(), np.bool_) & (used > 0)
+def _tight(bounds: Bounds, imports: Ints, wished: Ints) -> NDArray[np.bool_]:
+    """[c]: what holds back: limits that are used up, of those that are used at all or would have been broken."""
+    room = np.maximum(bounds.room_wh, 0.0)
+    used, broken = bounds.used_wh(imports), bounds.used_wh(wished) > room
+    found = (used >= room * (1 - 1e-6) - 2 * bounds._whole()) & ((used > 0) | broken)
+    return np.asarray(found if found.any() else broken, np.bool_)
 
 
 def _outcome(orders: Orders, fills: Ints, tick: int | None, import_wh: int) -> Cleared:
