@@ -40,6 +40,26 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def test_a_child_may_wait_for_others(sleepers: Supervisor) -> None:
+    ready: list[bool] = []
+    sleepers.add("first", "sleep")
+    sleepers.add("later", "sleep", when=lambda: bool(ready))
+    sleepers.start()
+    sleepers.look()
+    later = sleepers._children[1]
+    assert later.process is None
+    ready.append(True)
+    sleepers.look()
+    assert later.process is not None
+    ready.clear()
+    os.kill(later.process.pid, signal.SIGKILL)
+    later.process.wait()
+    sleepers.look()
+    assert later.process.poll() is None, "it waits once only"
+    assert later.restarts == 1
+    sleepers.stop()
+
+
 def test_a_killed_child_is_started_again_and_all_end_within_five_seconds(sleepers: Supervisor) -> None:
     sleepers.add("one", "sleep")
     sleepers.add("two", "sleep")

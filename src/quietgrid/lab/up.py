@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import math
 import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
@@ -29,8 +34,8 @@ from quietgrid.runtime.supervisor import Supervisor, answers, free_port
 from quietgrid.store import open_platform
 
 HOST = "127.0.0.1"
-PAGES_S = 15.0
-"""So long the other processes wait for the pages."""
+PAGES_S, LOOK_S, LONGEST = 15.0, 2.0, 1 << 16
+"""So long the other processes wait for the pages; between two looks whether it is live; bytes of that answer."""
 PEOPLE = (("Ana, utility analyst", Role.ANALYST), ("Aud, auditor", Role.AUDITOR), ("Olu, operator", Role.OPERATOR))
 
 
@@ -161,8 +166,8 @@ def supervise(state: Path, ports: Ports, pace_s: float) -> Supervisor:
 
 
 def _add_stations(supervisor: Supervisor, state: Path, ports: Ports, platform_url: str) -> None:
-    """The storage stations, and the three keyholders of their own community."""
-    folders = Folders(state / "stations")
+    """The storage stations, and the three keyholders of their own community. They wait until the others are live."""
+    folders, live = Folders(state / "stations"), Live(ports.platform)
     for index in range(3):
         where = ["--index", str(index), "--port", str(ports.stations[index]), "--demo-clock"]
         where += ["--folder", str(folders.keyholder(index)), "--card", str(folders.card)]
@@ -170,8 +175,27 @@ def _add_stations(supervisor: Supervisor, state: Path, ports: Ports, platform_ur
             word for i, port in enumerate(ports.stations) if i != index
             for word in ("--peer", f"{i}=http://{HOST}:{port}")
         ]  # fmt: skip
-        supervisor.add(f"stations-keyholder-{index}", "keyholder", "serve", *where, *peers)
-    supervisor.add("stations", "schedule", "stations", "--platform", platform_url)
+        supervisor.add(f"stations-keyholder-{index}", "keyholder", "serve", *where, *peers, when=live)
+    supervisor.add("stations", "schedule", "stations", "--platform", platform_url, when=live)
+
+
+class Live:
+    """Whether a platform is live: asked every two seconds at most, and not again once it was."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._asked, self._known = port, -math.inf, False
+
+    def __call__(self) -> bool:
+        """Whether it is."""
+        if not self._known and time.monotonic() - self._asked > LOOK_S:
+            self._asked = time.monotonic()
+            with contextlib.suppress(OSError, ValueError, HTTPException), closing(self._platform()) as platform:
+                platform.request("GET", "/healthz")
+                self._known = json.loads(platform.getresponse().read(LONGEST)).get("phase") == "live"
+        return self._known
+
+    def _platform(self) -> HTTPConnection:
+        return HTTPConnection(HOST, self._port, timeout=1.0)
 
 
 def _found_stations(state: Path, demo: DemoState, rules: GateRules) -> None:

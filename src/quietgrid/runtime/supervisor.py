@@ -22,11 +22,13 @@ GRACE_S = 3.0
 
 @dataclass
 class Child:
-    """One process: its name, command line after ``quietgrid``, and whether it should run."""
+    """One process: its name, command line after ``quietgrid``, whether it should run, and what its first start waits
+    for."""
 
     name: str
     arguments: Sequence[str]
     wanted: bool = True
+    when: Callable[[], bool] | None = None
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     started: float = 0.0
@@ -47,14 +49,14 @@ class Supervisor:
         (state / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
         (state / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def add(self, name: str, *arguments: str) -> None:
-        """Name a child; it starts with `start`."""
-        self._children.append(Child(name, arguments))
+    def add(self, name: str, *arguments: str, when: Callable[[], bool] | None = None) -> None:
+        """Name a child; it starts with `start`, or once `when` says so while somebody watches."""
+        self._children.append(Child(name, arguments, when=when))
 
     def start(self, *names: str) -> None:
         """Start all children that are wanted (or those named), but for those that were started before."""
         for child in self._children:
-            if child.wanted and child.process is None and (not names or child.name in names):
+            if child.wanted and child.process is None and child.when is None and (not names or child.name in names):
                 self._spawn(child)
 
     def _spawn(self, child: Child) -> None:
@@ -76,7 +78,7 @@ class Supervisor:
             running = child.process is not None and child.process.poll() is None
             if running and not child.wanted:
                 _end([child], GRACE_S)
-            elif not running and child.wanted:
+            elif not running and child.wanted and (child.process is not None or child.when is None or child.when()):
                 crashed = child.process is not None and child.process.returncode not in (0, -signal.SIGTERM)
                 calm = time.monotonic() - child.started > CALM_S
                 child.restarts = crashed if calm else child.restarts + crashed
