@@ -64,7 +64,7 @@ class Heating:
         """Whether a home with these levels is heated by electricity.
 
         Example:
-            >>> model = Heating(((),) * 8, ((0,) * 15 + (3,),) * 8, 3)
+            >>> model = Heating(((),) * 8, ((0,) * 15 + (2,),) * 8, 2)
             >>> model.decide([0, 0, 0, 0, 15, 0, 0, 0]), model.decide([0] * 8)
             (True, False)
         """

@@ -64,7 +64,7 @@ class MonthFact:
 def month_subject(program: str, period: Window, tz: str) -> str:
     """What a consent to the one number a home and month names.
 
-    >>> month_subject("evening", Window(1_627_320, 1_630_296, 900), "Europe/Berlin")
+    >>> month_subject("evening", Window(1_627_480, 1_630_360, 900), "Europe/Berlin")
     'evening/2016-06'
     """
     return f"{program}/{period.start_time.astimezone(zone(tz)):%Y-%m}"
