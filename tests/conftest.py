@@ -49,7 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests to CI, to `--slow`, to ``-m`` and to whoever names a test file."""
+    """Leave the long tests to CI, to `--slow`, to ``-m`` and to whoever names a test file; give them an hour."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3_600))
     named = any(".py" in word for word in config.invocation_params.args)
     if os.environ.get("CI") or config.getoption("--slow") or config.getoption("-m") or named:
         return
