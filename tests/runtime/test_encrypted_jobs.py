@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from quietgrid.errors import ConflictError, FrameError, InputError, NotFoundError, TooManyError
@@ -98,3 +101,26 @@ def test_what_a_child_leaves_when_it_is_killed_is_an_error() -> None:
     for out in (b"", b"\xc1", b"\x94\xc4\x01"):
         with pytest.raises(ConflictError):
             outcome_of(out)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a Linux call")
+def test_a_computation_ends_with_whoever_started_it() -> None:
+    inner = (
+        "import time; from quietgrid.runtime import encrypted_jobs; encrypted_jobs._end_with_parent();"
+        " print(1, flush=True); time.sleep(600)"
+    )
+    outer = (
+        "import subprocess, sys, time; c = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE,"
+        " start_new_session=True); c.stdout.readline(); print(c.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", outer, inner], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert child.is_running()
+        parent.kill()
+    for _ in range(600):
+        if not child.is_running() or child.status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    child.kill()
+    pytest.fail("it went on alone")

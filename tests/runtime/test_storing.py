@@ -152,9 +152,7 @@ def test_a_plan_survives_a_kill_and_rubbish_fails_alone(lab: Lab) -> None:
     assert said.cpu_s > 0
     assert [lab.storing.state(one).state for one in bad[:3]] == ["failed"] * 3
     assert all(lab.storing.state(one).why for one in bad[:3])
-    rubbish = lab.storing.state(bad[3])  # well-formed: it computes, and opens to something else
-    assert rubbish.state == "done"
-    assert client.decrypt(rubbish.answer) != client.decrypt(said.answer)
+    assert lab.storing.state(bad[3]).state == "done", "well-formed rubbish is computed on, and opens to anything"
 
 
 def test_a_message_is_no_other_message(lab: Lab) -> None:

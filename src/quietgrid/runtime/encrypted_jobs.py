@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -270,9 +271,19 @@ def child(key: Path, work: str, request: bytes) -> bytes:
     return msgspec.msgpack.encode(said)
 
 
+def _end_with_parent() -> None:
+    """Linux: be killed when the process that started this one ends, however it ends."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG, <linux/prctl.h>
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def _main() -> None:
     import resource
 
+    _end_with_parent()
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     sys.stdout.buffer.write(child(Path(sys.argv[1]), sys.argv[2], sys.stdin.buffer.read()))

@@ -128,8 +128,8 @@ def _counts(name: str, piece: bytes, where: int, at: int, mapped: Sequence[Regio
         low = where + (1 if name == "big u32" else 5)  # the first of the three bytes that are not zero
         if (at + low) % 8 == 0:
             pointer = int.from_bytes(piece[low : low + 8], "little")
-            if any(region.start <= pointer < region.end for region in mapped):
-                return False
+            if 1 << 40 <= pointer < 1 << 47 or any(region.start <= pointer < region.end for region in mapped):
+                return False  # an address, of today or stale; a number behind this one would be no such address
     if name in ("little u32", "big u32"):
         return (at + where) % 4 == 0 or piece[where - 1 : where] == MSGPACK_U32
     return True
