@@ -110,8 +110,8 @@ def test_a_computation_ends_with_whoever_started_it() -> None:
         " print(1, flush=True); time.sleep(600)"
     )
     outer = (
-        "import subprocess, sys, time; c = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE,"
-        " start_new_session=True); c.stdout.readline(); print(c.pid, flush=True); time.sleep(600)"
+        "import subprocess, sys, time; c = subprocess.Popen([sys.executable, '-c', sys.argv[1]],"
+        " stdout=subprocess.PIPE, start_new_session=True); c.stdout.readline(); print(c.pid, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", outer, inner], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
