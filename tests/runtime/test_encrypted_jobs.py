@@ -111,7 +111,8 @@ def test_a_computation_ends_with_whoever_started_it() -> None:
     )
     outer = (
         "import subprocess, sys, time; c = subprocess.Popen([sys.executable, '-c', sys.argv[1]],"
-        " stdout=subprocess.PIPE, start_new_session=True); c.stdout.readline(); print(c.pid, flush=True); time.sleep(600)"
+        " stdout=subprocess.PIPE, start_new_session=True); c.stdout.readline(); print(c.pid, flush=True);"
+        " time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", outer, inner], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
