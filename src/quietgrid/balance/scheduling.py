@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from importlib.metadata import entry_points
 from itertools import compress, pairwise
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quietgrid.algorithms.schedule import BUILT_IN, Schedule, aggregated, draw_wh, optimum, scheduled, trajectories
 from quietgrid.algorithms.schedule.aggregate import cost_micro, peak_w
+from quietgrid.balance.offers import offered
 from quietgrid.errors import ForbiddenError, InputError, NotFoundError
 from quietgrid.model.grid import SetPoint, SetPointKind
 from quietgrid.model.quantity import MICRO
@@ -82,16 +83,11 @@ def schedules() -> dict[str, Schedule]:
     Raises:
         InputError: a package offers something under a built-in name, or something that cannot be called.
     """
-    found = dict(BUILT_IN)
-    for entry in entry_points(group=ENTRY_POINTS):
-        made = entry.load()
-        if entry.name in found or not callable(made):
-            raise InputError(
-                f"the schedule {entry.name!r} is taken or cannot be called", where=entry.value,
-                fix="choose another name in the package's entry points",
-            )  # fmt: skip
-        found[entry.name] = made
-    return found
+    return offered(ENTRY_POINTS, BUILT_IN, _plans, "it is called with an outlook")
+
+
+def _plans(made: object) -> TypeGuard[Schedule]:
+    return callable(made)
 
 
 def plan(inputs: PlanInputs) -> Plan:

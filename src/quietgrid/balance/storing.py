@@ -9,11 +9,12 @@ Privacy: sees ciphertexts, how many there are, and what is public in a question:
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from typing import TypeGuard
 
 import msgspec
 
 from quietgrid.algorithms.schedule.encrypted import STEP_SCHEDULES, Engine, StepSchedule
+from quietgrid.balance.offers import offered
 from quietgrid.errors import InputError, NotFoundError
 from quietgrid.wire.storing import Request, terms_of
 
@@ -27,18 +28,12 @@ def planners() -> dict[str, StepSchedule]:
     Raises:
         InputError: a package offers something under a built-in name, or something that is no schedule.
     """
-    found = dict(STEP_SCHEDULES)
-    for entry in entry_points(group=ENTRY_POINTS):
-        made = entry.load()
-        made = made() if isinstance(made, type) else made
-        fits = all(callable(getattr(made, name, None)) for name in ("question", "plain", "encrypted"))
-        if entry.name in found or not fits or not isinstance(getattr(made, "words", None), str):
-            raise InputError(
-                f"the schedule {entry.name!r} is taken or is none", where=entry.value,
-                fix="another name in the package's entry points; see `StepSchedule` for what it needs",
-            )  # fmt: skip
-        found[entry.name] = made
-    return found
+    return offered(ENTRY_POINTS, STEP_SCHEDULES, _plans, "see `StepSchedule` for what it needs")
+
+
+def _plans(made: object) -> TypeGuard[StepSchedule]:
+    named = all(callable(getattr(made, name, None)) for name in ("question", "plain", "encrypted"))
+    return named and isinstance(getattr(made, "words", None), str)
 
 
 def planner(name: str) -> StepSchedule:

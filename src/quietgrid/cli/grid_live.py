@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from quietgrid.cli import grid_voltage as _voltage  # noqa: F401 - hangs its command on `app`
 from quietgrid.cli.grid import app
+from quietgrid.cli.opened import opened_platform
 from quietgrid.cli.output import Json, emit, table
 
 if TYPE_CHECKING:
@@ -287,32 +288,22 @@ def desk_at(state: Path | None, by: str | None = None) -> Iterator[tuple[Service
     from quietgrid.accounts import Role, Viewer, viewer_of
     from quietgrid.api import Services, Settings
     from quietgrid.errors import ForbiddenError, InputError
-    from quietgrid.model.interval import SystemClock
-    from quietgrid.runtime.clock import ClockFile
-    from quietgrid.runtime.config import load
-    from quietgrid.runtime.founding import Folders, read_card
-    from quietgrid.runtime.platform import platform_at
 
     if by == "":
         raise InputError("nobody is named", where="--by", fix="name the account that decides")
-    settings = load()
-    folders = Folders(state or settings.state)
-    demo = ClockFile(folders.state / "clock")
-    clock = demo if demo.path.exists() else SystemClock()
-    platform = platform_at(folders, read_card(folders.card), [], clock, settings.rules(), settings.database)
-    services = Services(platform, Settings())
-    try:
-        viewer = Viewer("this machine", Role.OPERATOR)
-        if by is not None:
-            with services.store.read() as tx:
-                account = tx.people.account_named(by)
-            if account.disabled:
-                raise ForbiddenError("this account is locked", where=by, fix="use your own")
-            viewer = viewer_of(account)
-        yield services, viewer
-    finally:
-        services.close()
-        platform.close()
+    with opened_platform(state) as (platform, _):
+        services = Services(platform, Settings())
+        try:
+            viewer = Viewer("this machine", Role.OPERATOR)
+            if by is not None:
+                with services.store.read() as tx:
+                    account = tx.people.account_named(by)
+                if account.disabled:
+                    raise ForbiddenError("this account is locked", where=by, fix="use your own")
+                viewer = viewer_of(account)
+            yield services, viewer
+        finally:
+            services.close()
 
 
 def _flows(state: Path | None, as_json: bool, which: str, name: str) -> int:

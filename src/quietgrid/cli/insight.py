@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from quietgrid.cli.opened import opened_platform
 from quietgrid.cli.output import Json, command_app, emit, progress, table
 from quietgrid.cli.own import own_home
 
@@ -111,24 +112,12 @@ def community(
 @contextmanager
 def _insights(state: Path | None) -> Iterator[Insights]:
     """What a state folder's platform publishes for comparison; it may run meanwhile."""
-    from quietgrid.model.interval import SystemClock
-    from quietgrid.runtime.clock import ClockFile
-    from quietgrid.runtime.config import load
-    from quietgrid.runtime.founding import Folders, read_card
     from quietgrid.runtime.insight import Insights
     from quietgrid.runtime.periods import Periods
-    from quietgrid.runtime.platform import platform_at
     from quietgrid.runtime.publishing import Publishing
 
-    settings = load()
-    folders = Folders(state or settings.state)
-    demo = ClockFile(folders.state / "clock")
-    clock = demo if demo.path.exists() else SystemClock()
-    platform = platform_at(folders, read_card(folders.card), [], clock, settings.rules(), settings.database)
-    try:
+    with opened_platform(state) as (platform, settings):
         yield Insights(platform, Publishing(platform, Periods(platform), settings.publishing()))
-    finally:
-        platform.close()
 
 
 def _figures(figures: CommunityFigures) -> dict[str, Any]:

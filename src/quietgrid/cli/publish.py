@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from quietgrid.cli.opened import opened_platform
 from quietgrid.cli.output import Json, command_app, emit, table
 from quietgrid.errors import QuietgridError
 
@@ -59,23 +60,11 @@ def publish(
 @contextmanager
 def _publishing(state: Path | None) -> Iterator[Publishing]:
     """The statistics of a state folder; its platform may run meanwhile."""
-    from quietgrid.model.interval import SystemClock
-    from quietgrid.runtime.clock import ClockFile
-    from quietgrid.runtime.config import load
-    from quietgrid.runtime.founding import Folders, read_card
     from quietgrid.runtime.periods import Periods
-    from quietgrid.runtime.platform import platform_at
     from quietgrid.runtime.publishing import Publishing
 
-    settings = load()
-    folders = Folders(state or settings.state)
-    demo = ClockFile(folders.state / "clock")
-    clock = demo if demo.path.exists() else SystemClock()
-    platform = platform_at(folders, read_card(folders.card), [], clock, settings.rules(), settings.database)
-    try:
+    with opened_platform(state) as (platform, settings):
         yield Publishing(platform, Periods(platform), settings.publishing())
-    finally:
-        platform.close()
 
 
 def _data(press: Publishing, found: Publication) -> dict[str, object]:

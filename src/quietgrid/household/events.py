@@ -24,15 +24,12 @@ from quietgrid.errors import NotFoundError, QuietgridError, VerificationError
 from quietgrid.household.checking import Verdict
 from quietgrid.household.links import SignedClient
 from quietgrid.household.opening import OwnSeries
-from quietgrid.household.steering import Steering
-from quietgrid.household.vault import Vault
-from quietgrid.model.interval import DAY_S, Clock, zone
+from quietgrid.household.steering import SteeredHome, Steering
+from quietgrid.model.interval import DAY_S, zone
 from quietgrid.model.readings import IMPORT
 from quietgrid.model.response import Capability, EventState, Limits
 from quietgrid.model.response import Choice as Decision
-from quietgrid.store import VaultStore
 from quietgrid.store.household import GivenConsent
-from quietgrid.wire.messages import CommunityCard
 from quietgrid.wire.response import (
     OWN_CHOICE,
     OWN_ENROLMENT,
@@ -85,26 +82,6 @@ class HttpEvents:
         self._client.post(OWN_CHOICE, signed, msgspec.Raw)
 
 
-class EventsHome(Protocol):
-    """What is needed of a home's parts."""
-
-    @property
-    def card(self) -> CommunityCard:
-        """The community."""
-
-    @property
-    def vault(self) -> Vault:
-        """Ours."""
-
-    @property
-    def store(self) -> VaultStore:
-        """Where limits are kept."""
-
-    @property
-    def clock(self) -> Clock:
-        """The community's time."""
-
-
 class OwnResponse:
     """One home's side of demand response.
 
@@ -114,7 +91,7 @@ class OwnResponse:
     """
 
     def __init__(
-        self, parts: EventsHome, link: EventsLink, consent: Callable[[str, str, str, float], Signed],
+        self, parts: SteeredHome, link: EventsLink, consent: Callable[[str, str, str, float], Signed],
         given: Callable[[], list[GivenConsent]], steering: Steering | None,
     ) -> None:  # fmt: skip
         self._parts, self._link, self._consent, self._given = parts, link, consent, given

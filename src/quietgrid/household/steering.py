@@ -135,7 +135,7 @@ class Look:
 
 
 class SteeredHome(Protocol):
-    """What is needed of a home (`household.service.HomeParts`)."""
+    """What is needed of a home (`household.service.HomeParts`), also by `household.events`."""
 
     @property
     def card(self) -> CommunityCard:
@@ -147,7 +147,7 @@ class SteeredHome(Protocol):
 
     @property
     def store(self) -> VaultStore:
-        """Where the choice is kept."""
+        """Where choices are kept."""
 
     @property
     def clock(self) -> Clock:

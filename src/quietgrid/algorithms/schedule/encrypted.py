@@ -10,6 +10,7 @@ encrypted. An encrypted order is for what is private: the loads themselves (`Fla
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -184,14 +185,14 @@ def _limits(terms: Terms) -> tuple[int, int, int]:
     return terms.steps.capacity, terms.steps.step_wh, terms.steps.limit_wh
 
 
-class _OfPrices:
+class _OfPrices(ABC):
     """Public wishes, private load and level."""
 
     words = ""
 
+    @abstractmethod
     def wishes(self, terms: Terms) -> tuple[int, ...]:
         """What the prices ask for."""
-        raise NotImplementedError
 
     def question(self, private: Private, terms: Terms) -> list[Part]:
         """See `StepSchedule`."""
